@@ -32,7 +32,7 @@ class WeightsError(VidcolorError):
 
 
 class BusyError(VidcolorError):
-    """A work directory that is locked by another process."""
+    """A work directory or project that is locked by another process."""
 
 
 class ConflictError(VidcolorError):

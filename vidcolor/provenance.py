@@ -68,6 +68,8 @@ class Settings:
     """Digest of the source; see `fileio.compute_source_digest`."""
     num_frames: int | None = None
     """Number of images, if the result is an image sequence."""
+    shots: str | None = None
+    """Numbers of the shots, such as ``12-15``, if the result is an excerpt of a project."""
     damaged: bool = False
     """Whether the source was damaged, so that the result lacks a part of it."""
     project: ProjectRevision | Mapping[str, Any] | None = None

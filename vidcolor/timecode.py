@@ -21,6 +21,11 @@ _MAX_RATE_ERROR = Fraction(1, 100_000)
 """Maximum relative error of a rounded frame rate. Whole and NTSC rates differ by 1/1000."""
 
 
+def format_frames(count: int) -> str:
+    """Return a number of frames, such as ``1 frame`` or ``24 frames``."""
+    return f"{count} frame{'' if count == 1 else 's'}"
+
+
 @dataclass(frozen=True, slots=True)
 class Timecode:
     """A timecode of SMPTE ST 12-1: the number of a frame, and how it is formatted.

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers.films import read_plane_bytes, write_shot_list
+from tests.helpers.films import read_plane_bytes, write_gray, write_shot_list
 from tests.helpers.projects import CUT, NUM_FRAMES, write_color_image, write_film
+from tests.helpers.title_cards import make_card
 from vidcolor.film.workdir import work_path
 from vidcolor.media.streams import read_content_tags
 from vidcolor.project.api import Project
@@ -216,10 +218,11 @@ def test_project_is_rendered_as_the_film_with_its_decisions(
     project("split", 18)
     changed = vidcolor("colorize", PROJECT)
     assert changed.code == 2
-    assert "--shots (changed)" in changed.err[0]
+    assert "decisions since revision 4 (shot at frame 18 added)" in changed.err[0]
     assert vidcolor("colorize", PROJECT, "--force", "--report", "r.json").code == 0
     report = json.loads(Path("r.json").read_text())["results"][0]
-    assert report["project"] == {"name": PROJECT.name, "revision": 5, "decisions": 3}
+    expected = {"name": PROJECT.name, "revision": 5, "decisions": 3, "shots": None}
+    assert report["project"] == expected
 
 
 @pytest.mark.slow
@@ -241,7 +244,7 @@ def test_shot_is_rendered_with_its_own_saturation(
     ("arguments", "message"),
     [
         (["--hints", "h.json"], "--hints cannot be used with a project"),
-        (["--shots", "s.csv"], "--shots cannot be used with a project"),
+        (["--shots", "s.csv"], "replace the shots with `vidcolor project shots reel.vidcolor.json"),
         (["--vividness", 0.4], "--vividness cannot be used with reel.vidcolor.json"),
         (["--end", 1], "decides it; make another project with `vidcolor project new FILM --end"),
         (["reel.mkv", "--for", "editing"], "--for cannot be used with reel.vidcolor.json"),
@@ -301,7 +304,7 @@ def test_dry_run_prints_what_would_be_rendered(
     assert end["seconds"] > 0
     project("undo")
     run = vidcolor("colorize", PROJECT, "--dry-run")
-    assert run.out == ["reel.color.mkv: nothing to render; all 24 frames are in the cache"]
+    assert run.out == ["reel.color.mkv: nothing to render; 24 frames in the cache"]
 
 
 @pytest.mark.parametrize(
@@ -333,3 +336,17 @@ def test_missing_source_and_reference_are_named(
     assert (run.code, len(run.err)) == (1, 1)
     assert "vidcolor project relink reel.vidcolor.json FILM" in run.err[0]
     assert "missing" in "".join(project("show").out)
+
+
+def test_one_frame_and_recognized_titles_are_named(vidcolor: Vidcolor, tmp_path: Path) -> None:
+    card = np.uint8(16 + 219 * make_card(size=(160, 120)))
+    write_gray(tmp_path / "one.mkv", [card])
+    made = vidcolor("project", "new", "one.mkv")
+    assert made.out == ["one.vidcolor.json: 1 frame, 1 shot"]
+    shots = vidcolor("project", "shots", "one.vidcolor.json")
+    assert shots.out[1].endswith("recognized as a title")
+    listed = vidcolor("project", "shots", "one.vidcolor.json", "--json")
+    assert events(listed)[0]["recognized_title"] > 0.5
+    split = vidcolor("project", "split", "one.vidcolor.json", 1)
+    assert "frame 1 does not exist; the film has 1 frame" in split.err[0]
+    assert "1 frames" not in split.err[0]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.helpers.projects import CUT, NUM_FRAMES, write_film
+from vidcolor.errors import BusyError
 from vidcolor.film.api import colorize_film
 from vidcolor.film.dry_run import plan_rendering
 from vidcolor.film.request import FilmRequest
@@ -273,3 +277,50 @@ def test_interrupted_film_without_cache_is_not_continued_with_other_segments(
     assert work_path(target, None).is_dir()
     reused, film = render()
     assert (reused, film) == (0, render("b.mkv")[1])
+
+
+@pytest.mark.slow
+def test_second_process_ends_and_excerpts_are_rendered_meanwhile(
+    project: Project, flat: Colorizer, tmp_path: Path
+) -> None:
+    outcomes: dict[str, object] = {}
+
+    def interfere(progress: Progress) -> None:
+        if progress.stage != "colorize" or outcomes:
+            return
+        outcomes["part"] = None
+        outcomes["part"] = project.render(shots=project.shots[2:], colorizer=flat).num_frames
+        with pytest.raises(BusyError) as busy:
+            project.render(tmp_path / "b.mkv", colorizer=flat)
+        outcomes["error"] = str(busy.value)
+
+    first = project.render(tmp_path / "a.mkv", colorizer=flat, progress=interfere)
+    assert outcomes["part"] == NUM_FRAMES - CUT
+    assert str(outcomes["error"]).startswith(
+        f"{project.path}: process {os.getpid()} has been rendering it to {tmp_path / 'a.mkv'} since"
+    )
+    assert not (tmp_path / "b.mkv").exists()
+    second = project.render(tmp_path / "b.mkv", colorizer=flat)
+    assert (first.num_frames, second.resumed_frames) == (NUM_FRAMES, NUM_FRAMES)
+    assert (tmp_path / "a.mkv").read_bytes() == (tmp_path / "b.mkv").read_bytes()
+    assert not (cache_path(project.path) / "rendering.json").exists()
+
+
+@pytest.mark.slow
+def test_killed_rendering_does_not_lock_the_project(
+    project: Project, render: Render, tmp_path: Path
+) -> None:
+    code = (
+        "import os, sys\n"
+        "from tests.helpers.flat import flat_colorizer\n"
+        "from vidcolor.project.api import Project\n"
+        "def kill(progress):\n"
+        "    if progress.stage == 'colorize': os._exit(9)\n"
+        "project = Project.open(sys.argv[1])\n"
+        "project.render(sys.argv[2], colorizer=flat_colorizer(), progress=kill)\n"
+    )
+    project.save()
+    arguments = [sys.executable, "-c", code, project.path, tmp_path / "other.mkv"]
+    assert subprocess.run(arguments, cwd=Path(__file__).parents[2], check=False).returncode == 9
+    assert (cache_path(project.path) / "rendering.json").exists(), "it was killed while rendering"
+    render()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from vidcolor.hints.io import check_hint_files, load_hints, select_hints
 from vidcolor.media.containers import is_video_name
 from vidcolor.media.extensions import (
     ANIMATIONS,
+    EXCERPT_SUFFIX,
     RESULT_FOLDER_SUFFIX,
     RESULT_SUFFIX,
     UNSUPPORTED_IMAGES,
@@ -41,6 +43,7 @@ WORK_SUFFIX = ".vidcolor"
 _MAX_LISTED_NAMES = 8
 _PACK_START_CODE = b"\0\0\1\xba"
 """First bytes of an MPEG program stream (ISO/IEC 13818-1)."""
+_EXCERPT_NAME = re.compile(re.escape(EXCERPT_SUFFIX) + r"\d+(-\d+)?$")
 _HIDDEN, _RESULT = "hidden", "from an earlier run"
 
 
@@ -283,7 +286,7 @@ def _find_file_omission(path: Path) -> tuple[str, bool] | None:
         return "broken link", False
     suffix = path.suffix.lower()
     if is_photo_name(path) or is_video_name(path):
-        if path.stem.endswith(RESULT_SUFFIX):
+        if path.stem.endswith(RESULT_SUFFIX) or _is_result(path):
             return _RESULT, True
         if not path.is_file():
             return "no regular file", False
@@ -341,7 +344,8 @@ def merge_tasks(tasks: Iterable[Task]) -> list[Task]:
 
 def _is_result(path: Path) -> bool:
     """Return whether a file has the name and the metadata of a result beside its source."""
-    if not path.stem.endswith(RESULT_SUFFIX) or not path.is_file():
+    is_named = path.stem.endswith(RESULT_SUFFIX) or _EXCERPT_NAME.search(path.stem) is not None
+    if not is_named or not path.is_file():
         return False
     return read_result_recipe(path, is_still=is_photo_name(path)) is not None
 

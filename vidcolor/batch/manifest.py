@@ -19,6 +19,7 @@ from vidcolor.batch.task import LeftOut, Task
 from vidcolor.errors import UsageError, VidcolorError
 from vidcolor.fileio import check_target_url, join_path
 from vidcolor.options import ColorizeOptions, Reference
+from vidcolor.project.store import is_project_name
 from vidcolor.schema import read_rows, suggest
 
 if TYPE_CHECKING:
@@ -89,7 +90,10 @@ def _make_tasks(
     row_options = options
     try:
         fields = ((columns[key], value) for key, value in values.items())
-        row_options = options.replace(**{f: _convert(options, f, v, folder) for f, v in fields})
+        converted = {f: _convert(options, f, v, folder) for f, v in fields}
+        if "shots" in converted and is_project_name(Path(source)):
+            converted["shots"] = values["shots"]  # numbers instead of a shot list
+        row_options = options.replace(**converted)
         if out is not None:
             check_target_url(Path(str(out)))
         target = None if out is None else folder / str(out)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcolor.batch.task import Task
@@ -11,9 +13,9 @@ from vidcolor.project.store import cache_path
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from pathlib import Path
 
-    from vidcolor.options import ColorizeOptions
+    from vidcolor.options import ColorizeOptions, ShotOptions
+    from vidcolor.project.api import Project
 
 _SHARED = ("model", "size")
 """Options of the model, which all tasks of a run share."""
@@ -31,21 +33,48 @@ def make_project_task(
     from vidcolor.project.api import Project
     from vidcolor.project.render import make_render_options, make_target
 
-    for name in ("hints", "references", "shots", "per_frame", "trust"):
+    for name in ("hints", "references", "per_frame", "trust"):
         if getattr(options, name):
             raise UsageError(
                 f"{path}: {options.flag(name)} cannot be used with a project, which has its own "
                 "shots, hints and references"
             )
     project = Project.open(path)
-    source = project.find_source()
+    source, excerpt = project.find_source(), None
     document = project.document
+    if options.shots is not None:
+        excerpt = project.choose_excerpt(_parse_shots(project, options.shots))
     film_options = make_render_options(project.path, document, options)
-    target = out or make_target(path, document, source, out_dir)
+    target = out or make_target(path, document, source, out_dir, excerpt)
     revision = project.describe_revision()
     cache = cache_path(project.path)
     kind = document.source.kind
-    return Task(kind, source, target, film_options, project=revision, cache=cache)
+    return Task(
+        kind, source, target, film_options, project=revision, project_path=project.path,
+        cache=cache, excerpt=excerpt,
+    )  # fmt: skip
+
+
+def _parse_shots(project: Project, shots: Path | tuple[ShotOptions, ...]) -> list[int]:
+    """Return the indices of the shots that ``--shots 12-15`` names.
+
+    Raises:
+        UsageError: it is a shot list, or a shot does not exist.
+    """
+    from vidcolor.project.edits import parse_shot_numbers
+
+    if not isinstance(shots, Path):
+        raise UsageError(f"{project.path}: a project has its own shots; name some by numbers")
+    text = str(shots)  # the same option names the shot list of a film
+    if re.fullmatch(r"all|[\d\s,-]+", text) is None:
+        raise UsageError(
+            f"{project.path}: --shots {text} does not name shots; write 12 or 12-15, or replace "
+            f"the shots with `vidcolor project shots {project.path} --import {text}`"
+        )
+    try:
+        return parse_shot_numbers(text, project.document)
+    except UsageError as error:
+        raise UsageError(f"{project.path}: {error}") from None
 
 
 def apply_projects(

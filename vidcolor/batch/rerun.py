@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from vidcolor.fileio import compute_source_digest
 from vidcolor.media.extensions import is_photo_name
 from vidcolor.media.sequence import find_sequence, is_sequence_pattern
 from vidcolor.options import ColorizeOptions
+from vidcolor.project.options import PROJECT_OPTIONS
 from vidcolor.provenance import Settings, read_recipe, read_settings
 
 if TYPE_CHECKING:
@@ -58,6 +60,10 @@ def find_earlier_result(task: Task, provenance: Provenance) -> EarlierResult | N
     if saved is not None and saved.num_frames is not None and len(files) < saved.num_frames:
         count = saved.num_frames - len(files)
         differences.append("1 frame is missing" if count == 1 else f"{count} frames are missing")
+    shots = None if task.excerpt is None else task.excerpt.numbers
+    if saved is not None and saved.shots != shots:
+        has = "all shots" if saved.shots is None else f"shots {saved.shots} only"
+        differences.append(f"--shots (it has {has})")
     confidence = task.options.confidence
     if confidence is not None and not confidence.exists():
         differences.append(f"{confidence} is missing")
@@ -72,11 +78,14 @@ def _describe_differences(
     """Return the options with an effect on the task, the model and the version that differ."""
     if saved is None or current is None:
         return ["the options, the model or the version of vidcolor"]
-    differences, options = [], task.options
+    decisions = _describe_decisions(saved, task)
+    differences, options = list(decisions or ()), task.options
     defaults = ColorizeOptions().fingerprint_values()
     for name in dict.fromkeys((*saved.options, *current.options)):
         before, after = (s.options.get(name, defaults.get(name)) for s in (saved, current))
         field = _FIELDS.get(name, name)
+        if decisions is not None and (name in _FILES or field in PROJECT_OPTIONS):
+            continue  # a decision of the project
         if before == after or explain_unused(field, [task], options):
             continue
         flag = f"{options.flag(field)} @TIME" if name == "reference_time" else options.flag(field)
@@ -90,6 +99,26 @@ def _describe_differences(
     if saved.version != current.version:
         differences.append(f"the version of vidcolor (was {saved.version})")
     return differences
+
+
+def _describe_decisions(saved: Settings, task: Task) -> list[str] | None:
+    """Return the decisions since the result was made; None if it is not of the task's project."""
+    made = saved.project
+    if task.project is None or task.project_path is None or not isinstance(made, Mapping):
+        return None
+    revision = made.get("revision")
+    if made.get("name") != task.project.name or not isinstance(revision, int):
+        return None
+    from vidcolor.project.api import Project
+    from vidcolor.project.describe import select_color_changes, summarize_changes
+
+    project = Project.open(task.project_path)
+    if not 1 <= revision < project.revision:
+        return None
+    changes = select_color_changes(project.diff(revision))
+    return (
+        [f"decisions since revision {revision} ({summarize_changes(changes)})"] if changes else []
+    )
 
 
 def _format(value: Any) -> str:

@@ -253,4 +253,5 @@ def run_task(
         progress=on_progress,
         project=task.project,
         cache=task.cache,
+        excerpt=task.excerpt,
     )

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vidcolor.errors import VidcolorError
 from vidcolor.option import TaskKind
 from vidcolor.options import ColorizeOptions
 from vidcolor.provenance import ProjectRevision
+
+if TYPE_CHECKING:
+    from vidcolor.film.request import Excerpt
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +45,9 @@ class Task:
     """Names of the options that a row of a job list sets for this task."""
     project: ProjectRevision | None = None
     """The project that the source and the options are from; None without one."""
+    project_path: Path | None = None
+    """The file of the project."""
     cache: Path | None = None
     """Cache directory of the project."""
+    excerpt: Excerpt | None = None
+    """The shots of the project to render; None for the whole film."""

@@ -16,7 +16,7 @@ from vidcolor.errors import UsageError
 from vidcolor.fileio import check_inputs_not_overwritten, check_target
 from vidcolor.progress import Progress
 from vidcolor.system import paused_garbage_collection
-from vidcolor.timecode import format_duration
+from vidcolor.timecode import format_duration, format_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -249,8 +249,9 @@ def _describe_speed(task: Task, result: FilmResult | PhotoResult) -> str:
         return f"done in {duration}"
     resumed = getattr(result, "resumed_frames", 0)
     earlier = f" ({resumed} from an earlier run)" if resumed else ""
-    frames = _count(result.num_frames, "frame")
-    return f"{frames}{earlier} in {duration}, {_frames_per_second(result):.1f} fps"
+    frames = format_frames(result.num_frames)
+    speed = _describe_frame_rate(result)
+    return f"{frames}{earlier} in {duration}{f', {speed}' if speed else ''}"
 
 
 def _result_values(task: Task, result: FilmResult | PhotoResult) -> dict[str, Any]:
@@ -315,14 +316,14 @@ def _table_row(result: TaskResult) -> tuple[str, str, str, str, str]:
         state = "left out" if result.left_out else "skipped" if result.skipped else "failed"
         return state, "", "", "", source
     state = "damaged" if colorized.damaged else "done"
-    speed = f"{_frames_per_second(colorized):.1f} fps"
-    return state, str(colorized.num_frames), format_duration(colorized.seconds), speed, source
+    speed, seconds = _describe_frame_rate(colorized), format_duration(colorized.seconds)
+    return state, str(colorized.num_frames), seconds, speed, source
 
 
-def _frames_per_second(result: FilmResult | PhotoResult) -> float:
-    """Return the speed of this run, without the frames of an earlier run."""
+def _describe_frame_rate(result: FilmResult | PhotoResult) -> str:
+    """Return the speed of this run; empty if all frames are from an earlier run."""
     num_frames = result.num_frames - getattr(result, "resumed_frames", 0)
-    return num_frames / max(result.seconds, 1e-9)
+    return f"{num_frames / max(result.seconds, 1e-9):.1f} fps" if num_frames else ""
 
 
 def _count(number: int, noun: str) -> str:

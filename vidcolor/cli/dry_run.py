@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import UsageError
-from vidcolor.timecode import format_duration
+from vidcolor.timecode import format_duration, format_frames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,8 +43,9 @@ def _plan_task(task: Task, colorizer: Colorizer, console: Console) -> DryRun:
 
     sequence = find_sequence(task.source) if task.kind == "sequence" else None
     request = FilmRequest(
-        task.source, task.target, task.options, sequence, console.progress, task.project, task.cache
-    )
+        task.source, task.target, task.options, sequence, console.progress, task.project,
+        task.cache, task.excerpt,
+    )  # fmt: skip
     colorizer.check_options(task.options)
     try:
         with single_threaded_opencv():
@@ -61,7 +62,7 @@ def _print_dry_run(task: Task, dry_run: DryRun, console: Console) -> None:
         shots = _format_shots(segments)
         console.event("render", shots=shots, frames=frames, reasons=list(reasons))
         noun = "shot" if shots.isdigit() else "shots"
-        console.info(f"{noun} {shots}, {frames} frames: {', '.join(reasons)}")
+        console.info(f"{noun} {shots}, {format_frames(frames)}: {', '.join(reasons)}")
     total = sum(segment.num_frames for segment in dry_run.segments)
     seconds = dry_run.seconds
     console.event(
@@ -70,10 +71,12 @@ def _print_dry_run(task: Task, dry_run: DryRun, console: Console) -> None:
         seconds=None if seconds is None else round(seconds, 1),
     )  # fmt: skip
     if not rendered:
-        console.info(f"{task.target}: nothing to render; all {total} frames are in the cache")
+        console.info(f"{task.target}: nothing to render; {format_frames(total)} in the cache")
         return
     duration = "" if seconds is None else f", about {format_duration(seconds)}"
-    console.info(f"{task.target}: {dry_run.num_rendered_frames} of {total} frames{duration}")
+    console.info(
+        f"{task.target}: {dry_run.num_rendered_frames} of {format_frames(total)}{duration}"
+    )
 
 
 def _format_shots(segments: Sequence[PlannedSegment]) -> str:

@@ -245,5 +245,13 @@ Force = Annotated[bool, make_option("force")]
 ModelSize = Annotated[int | None, make_option("size")]
 Out = Annotated[Path | None, make_option("out", RunFiles)]
 Precision = Annotated[str, make_option("precision")]
-ShotList = Annotated[Path | None, make_option("shots")]
+ShotList = Annotated[
+    Path | None,
+    typer.Option(
+        "--shots",
+        metavar="FILE",
+        help="Shot list written by `vidcolor shots`, or an EDL. Default: shots are detected.",
+        rich_help_panel=TIME_PANEL,
+    ),
+]
 WorkDirectory = Annotated[Path | None, make_option("work_dir")]

@@ -22,6 +22,7 @@ from vidcolor.cli.project_options import (
 from vidcolor.errors import UsageError
 from vidcolor.options import ColorizeOptions
 from vidcolor.project.options import PROJECT_OPTIONS
+from vidcolor.timecode import format_frames
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -80,7 +81,7 @@ def new(
     console.event("written", target=str(project.path))
     count = len(project.shots)
     console.info(
-        f"{project.path}: {project.document.source.num_frames} frames, {count} "
+        f"{project.path}: {format_frames(project.document.source.num_frames)}, {count} "
         f"shot{'' if count == 1 else 's'}"
     )
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from vidcolor.cli.console import format_table
 from vidcolor.errors import InputError
-from vidcolor.timecode import format_time
+from vidcolor.timecode import format_frames, format_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from vidcolor.cli.console import Console
     from vidcolor.project.api import Project
@@ -57,8 +57,8 @@ def print_summary(console: Console, project: Project) -> None:
     states = ", ".join(f"{count} {state}" for state, count in values["states"].items() if count)
     corrected = values["corrections"]
     rows = {
-        "source": f"{found}: {source['num_frames']} frames, {source['width']}×{source['height']}"
-        f"{rate}",
+        "source": f"{found}: {format_frames(source['num_frames'])}, "
+        f"{source['width']}×{source['height']}{rate}",
         "options": ", ".join(f"{k} {format_value(v)}" for k, v in values["options"].items())
         or "defaults",
         "shots": f"{values['shots']} ({states})"
@@ -105,16 +105,22 @@ def print_shots(console: Console, project: Project, shots: Iterable[ProjectShot]
     rows: list[Sequence[str]] = [
         ("shot", "start", "frames", "begins with", "state", "hints", "refs", "decisions")
     ]
+    titles = project.find_titles()
     for shot in shots:
-        values = describe_shot(project, shot)
+        values = describe_shot(project, shot, titles)
         console.event("shot", **values)
         rows.append(_make_shot_row(values))
     for line in format_table(rows, right_aligned=(0, 1, 2, 5, 6)):
         console.info(line)
 
 
-def describe_shot(project: Project, shot: ProjectShot) -> dict[str, Any]:
-    """Return the values of a shot for JSON. The start is in seconds; None if it is unknown."""
+def describe_shot(
+    project: Project, shot: ProjectShot, titles: Mapping[int, float]
+) -> dict[str, Any]:
+    """Return the values of a shot for JSON. The start is in seconds; None if it is unknown.
+
+    `titles` are those of `Project.find_titles`.
+    """
     from vidcolor.project.options import SHOT_OPTIONS
 
     row, source = shot.row, project.document.source
@@ -128,6 +134,7 @@ def describe_shot(project: Project, shot: ProjectShot) -> dict[str, Any]:
         "transition": row.transition,
         "mixed_frames": row.mixed_frames,
         "kind": row.kind,
+        "recognized_title": titles.get(shot.index),
         "state": shot.state,
         "approved": None if row.approved is None else row.approved.to_json(),
         "options": {k: v for k in SHOT_OPTIONS if (v := getattr(row, k)) is not None},
@@ -142,6 +149,7 @@ def _make_shot_row(values: dict[str, Any]) -> tuple[str, ...]:
     mixed = f" {values['mixed_frames']}" if values["mixed_frames"] else ""
     texts = [f"{name} {value:g}" for name, value in values["options"].items()]
     texts += [values["kind"]] if values["kind"] else []
+    texts += ["recognized as a title"] if values["recognized_title"] is not None else []
     texts += [values["note"]] if values["note"] else []
     return (
         str(values["shot"]),
@@ -157,8 +165,9 @@ def _make_shot_row(values: dict[str, Any]) -> tuple[str, ...]:
 
 def print_shot_details(console: Console, project: Project, shots: Sequence[ProjectShot]) -> None:
     """Print everything about some shots: one JSON event each, or several lines."""
+    titles = project.find_titles()
     for shot in shots:
-        values = describe_shot(project, shot)
+        values = describe_shot(project, shot, titles)
         console.event("shot", **values)
         names = ("start", "frames", "begins with", "state", "hints", "references", "decisions")
         cells = dict(zip(names, _make_shot_row(values)[1:], strict=True))

@@ -34,7 +34,7 @@ def preview(
     """Show stills of the shots in color, without rendering the film.
 
     Each still is shown in gray, with the hints and the least certain regions,
-    and in color. References are not shown, and color is not smoothed over time.
+    and in color. Color is not smoothed over time.
 
     [bold]Examples[/bold]
 

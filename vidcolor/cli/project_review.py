@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vidcolor.cli import params
 from vidcolor.cli.console import Console, format_table
 from vidcolor.cli.project_options import ProjectPath, ReviewOptions, select_shots
-from vidcolor.timecode import format_time
+from vidcolor.timecode import format_frames, format_time
 
 if TYPE_CHECKING:
     from vidcolor.project.api import Project
@@ -64,7 +64,7 @@ def _print_places(console: Console, project: Project, places: list[ReviewPlace])
 
 def _make_row(project: Project, place: ReviewPlace) -> tuple[str, ...]:
     rate = project.document.source.rate
-    frames = f"{place.num_frames} frames"
+    frames = format_frames(place.num_frames)
     return (
         str(place.shot),
         str(place.frame),

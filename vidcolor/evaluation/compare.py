@@ -180,7 +180,11 @@ def _pair_films(sources: Sequence[Path], options: CompareOptions) -> list[FilmPa
     """Return A with each of the other films, all over the time that all films have in common."""
     first, *others = sources
     start, end, offset = options.start, options.end, options.offset or Fraction(0)
-    pairs = [FilmPair(first, other, start=start, end=end, offset=offset) for other in others]
+    remedy = "; if B is a part of A, set --offset"
+    pairs = [
+        FilmPair(first, other, start=start, end=end, offset=offset, remedy=remedy)
+        for other in others
+    ]
     if len({(pair.start_s, pair.end_s) for pair in pairs}) > 1:
         start = max(pair.start_s for pair in pairs)
         end = min(pair.end_s for pair in pairs)

@@ -119,6 +119,25 @@ class FilmAnalysis:
         """Number of frames."""
         return len(self.pts)
 
+    def cut(self, frames: range) -> FilmAnalysis:
+        """Return the analysis of some frames, which are complete shots, without titles.
+
+        Indices count from the first of these frames.
+        """
+        shots = tuple(
+            replace(shot, first=shot.first - frames.start, end=shot.end - frames.start)
+            for shot in self.shots
+            if shot.first in frames
+        )
+        return replace(
+            self,
+            shot_list=ShotList(shots, len(frames)),
+            pts=self.pts[frames.start : frames.stop],
+            end_pts=self.pts[frames.stop] if frames.stop < self.num_frames else self.end_pts,
+            checksums=self.checksums[frames.start : frames.stop],
+            titles=(),
+        )
+
     def has_same_frames(self, other: FilmAnalysis) -> bool:
         """Return whether shots, timestamps and checksums are equal."""
         return (

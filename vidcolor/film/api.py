@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from vidcolor.film.engines.base import Engine
+    from vidcolor.film.request import Excerpt
     from vidcolor.progress import ProgressCallback
     from vidcolor.provenance import ProjectRevision
 
@@ -38,6 +39,7 @@ def colorize_film(
     progress: ProgressCallback | None = None,
     project: ProjectRevision | None = None,
     cache: Path | None = None,
+    excerpt: Excerpt | None = None,
 ) -> FilmResult:
     """Colorize a film. Luma, timestamps, audio, subtitles, chapters and tags stay the same.
 
@@ -57,19 +59,20 @@ def colorize_film(
             it.
         cache: directory of a project's segments, which are reused where nothing has changed. Then
             every shot is a segment.
+        excerpt: the shots of the project to render; None for the whole film.
 
     Raises:
         InputError: the source cannot be read, or has no frame between start and end.
         UsageError: the target exists, or the options contradict each other.
         OutputError: the result cannot be written.
         WeightsError: the weights are missing or damaged.
-        BusyError: another process is colorizing the same film.
+        BusyError: another process is colorizing the same film, or rendering the same project.
         WorkerError: workers died repeatedly while rendering a segment.
     """
     source, options = Path(source), options or ColorizeOptions()
     check_source(source)
     target = Path(target) if target else default_film_target(source, options)
-    request = FilmRequest(source, target, options, None, progress, project, cache)
+    request = FilmRequest(source, target, options, None, progress, project, cache, excerpt)
     return _run(request, colorizer, engine)
 
 
@@ -84,6 +87,7 @@ def colorize_sequence(
     progress: ProgressCallback | None = None,
     project: ProjectRevision | None = None,
     cache: Path | None = None,
+    excerpt: Excerpt | None = None,
 ) -> FilmResult:
     """Colorize a sequence of numbered images; the result is a film or an image sequence.
 
@@ -92,7 +96,7 @@ def colorize_sequence(
         target: path of a film, or a pattern (``color_%06d.dpx``); if None, a film beside the
             source.
         options: as in `colorize_film`; `fps` is the frame rate, 24 if None.
-        colorizer, engine, progress, project, cache: as in `colorize_film`.
+        colorizer, engine, progress, project, cache, excerpt: as in `colorize_film`.
 
     Raises:
         InputError: there are no such images, or their sizes differ.
@@ -101,7 +105,7 @@ def colorize_sequence(
     source, options = Path(source), options or ColorizeOptions()
     target = Path(target) if target else default_sequence_target(source, options)
     sequence = find_sequence(source)
-    request = FilmRequest(source, target, options, sequence, progress, project, cache)
+    request = FilmRequest(source, target, options, sequence, progress, project, cache, excerpt)
     return _run(request, colorizer, engine)
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from vidcolor.film.request import FilmRequest
     from vidcolor.film.resume import RenderFingerprint
     from vidcolor.film.segment import Segment
-    from vidcolor.film.segment_cache import RenderRecord
+    from vidcolor.film.segment_cache import RenderRecord, SegmentRecord
     from vidcolor.hints.overlays import OverlayIndex
 
 _DESCRIPTIONS = {
@@ -87,10 +87,18 @@ class DryRun:
         return self.num_rendered_frames / self.frames_per_s if self.frames_per_s else None
 
 
-def plan_rendering(request: FilmRequest, colorizer: Colorizer) -> DryRun:
+def plan_rendering(
+    request: FilmRequest, colorizer: Colorizer, analysis: FilmAnalysis | None = None
+) -> DryRun:
     """Return what the rendering of a project would do. Nothing is written beside it.
 
     If the overlays of a shot are not in the cache, its segment counts as changed.
+
+    Args:
+        request: the project as it would be rendered.
+        colorizer: the generator.
+        analysis: analysis of the source with the shots of the project; None to load it, or to
+            decode the film.
 
     Raises:
         VidcolorError: see `colorize_film`.
@@ -101,8 +109,12 @@ def plan_rendering(request: FilmRequest, colorizer: Colorizer) -> DryRun:
     if options.confidence is not None:
         confidence = plan_confidence_film(plan, options.confidence)
     result, provenance = plan_result_film(plan), colorizer.make_provenance(options)
-    fingerprint = compute_render_fingerprint(plan.target, options, provenance, result, confidence)
-    analysis = load_or_analyze(request, plan, request.progress, save=False)
+    excerpt = None if request.excerpt is None else request.excerpt.frames
+    fingerprint = compute_render_fingerprint(
+        plan.target, options, provenance, result, confidence, excerpt
+    )
+    if analysis is None:
+        analysis = load_or_analyze(request, plan, request.progress, save=False)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         overlays, untracked = _restore_overlays(
@@ -113,16 +125,19 @@ def plan_rendering(request: FilmRequest, colorizer: Colorizer) -> DryRun:
             overlays, request.min_segment_s,
         )  # fmt: skip
         source = compute_source_digest(request.source_files)
-        record = describe_segments(job, fingerprint, source, colorizer.vividness, folder)
+        segments = job.select_segments(excerpt)
+        record = describe_segments(job, segments, fingerprint, source, colorizer.vividness, folder)
     earlier = load_render_record(request.cache)
-    keys = record.make_keys()
-    segments = []
-    for segment in job.segments:
+    planned = []
+    for number, (segment, key) in enumerate(zip(segments, record.make_keys(), strict=True)):
         is_tracked = not any(s.start < segment.end and segment.first < s.stop for s in untracked)
-        is_kept = result is not None and segment_path(request.cache, keys[segment.number]).exists()
-        reasons = () if is_kept and is_tracked else _explain(segment, record, earlier, is_tracked)
-        segments.append(PlannedSegment(_find_shots(job, segment), segment.num_frames, reasons))
-    return DryRun(tuple(segments), earlier.frames_per_s if earlier is not None else None)
+        is_kept = result is not None and segment_path(request.cache, key).exists()
+        reasons: tuple[str, ...] = ()
+        if not (is_kept and is_tracked):
+            current = record.segments[number]
+            reasons = _explain(current, record.shared, earlier, is_tracked)
+        planned.append(PlannedSegment(_find_shots(job, segment), segment.num_frames, reasons))
+    return DryRun(tuple(planned), earlier.frames_per_s if earlier is not None else None)
 
 
 def _restore_overlays(
@@ -150,17 +165,20 @@ def _find_shots(job: RenderJob, segment: Segment) -> range:
 
 
 def _explain(
-    segment: Segment, record: RenderRecord, earlier: RenderRecord | None, is_tracked: bool
+    segment: SegmentRecord,
+    shared: Mapping[str, str],
+    earlier: RenderRecord | None,
+    is_tracked: bool,
 ) -> tuple[str, ...]:
     """Return why a segment is rendered."""
-    if earlier is None:
+    if earlier is None or not earlier.segments:  # only an excerpt was rendered
         return (_NEVER_RENDERED,)
     frames = (segment.first, segment.end)
     before = next((s for s in earlier.segments if (s.first, s.end) == frames), None)
-    changed = _list_changes(earlier.shared, record.shared)
+    changed = _list_changes(earlier.shared, shared)
     if before is None:
         return (_OTHER_FRAMES, *changed)
-    changed += _list_changes(before.digests, record.segments[segment.number].digests)
+    changed += _list_changes(before.digests, segment.digests)
     if not is_tracked:
         changed.append(_DESCRIPTIONS["overlays"])
     return tuple(dict.fromkeys(changed)) or (_REMOVED,)

@@ -26,6 +26,7 @@ from vidcolor.film.join import check_mux, join_segments
 from vidcolor.film.outputs import OutputFilm, plan_confidence_film, plan_result_film
 from vidcolor.film.parts import measure_parts
 from vidcolor.film.plan import check_film_target
+from vidcolor.film.render_lock import lock_rendering
 from vidcolor.film.request import FilmResult
 from vidcolor.film.resume import (
     RenderFingerprint,
@@ -43,8 +44,9 @@ from vidcolor.film.segment_cache import (
     open_overlay_cache,
 )
 from vidcolor.film.sources import SegmentReader
+from vidcolor.film.stages import start_stage
 from vidcolor.film.titles import locate_titles
-from vidcolor.film.workdir import PLAN_FILE, ProgressRecord, SegmentResult, WorkDir, work_path
+from vidcolor.film.workdir import PLAN_FILE, SegmentResult, WorkDir, work_path
 from vidcolor.hints.film_tracking import track_hints
 from vidcolor.hints.overlays import OVERLAYS_FILE, OverlayIndex
 from vidcolor.media.writer import check_constant_rate
@@ -52,17 +54,14 @@ from vidcolor.progress import Progress
 from vidcolor.recolor import NO_COLOR_WARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from vidcolor.colorizer import Colorizer
     from vidcolor.film.engines.base import Engine
     from vidcolor.film.plan import FilmPlan
     from vidcolor.film.request import FilmRequest
     from vidcolor.film.segment import Segment
-    from vidcolor.progress import ProgressCallback, Stage
 
-_PROGRESS_INTERVAL_S = 1.0
-"""Minimum time between two writes of the progress file, in seconds."""
 _encoder_lock = threading.Lock()
 """Encoders are opened one at a time, because FFmpeg has one log for the whole process."""
 
@@ -79,7 +78,7 @@ def run_pipeline(request: FilmRequest, colorizer: Colorizer, engine: Engine) -> 
     for folder in {request.target.parent, work.path.parent}:
         remove_stale_temporaries(folder)
     _check_target(request, work)
-    with work.locked():
+    with work.locked(), lock_rendering(request):
         try:
             _check_target(request, work)  # another process may have written it meanwhile
             return _Pipeline(request, colorizer, engine, work).run()
@@ -112,6 +111,10 @@ class _Pipeline:
         self._request, self._work = request, work
         self._colorizer, self._engine = colorizer, engine
         self._options, self._target = request.options, request.target
+        excerpt = request.excerpt
+        self._frames = None if excerpt is None else excerpt.frames
+        """Frames to render; None for all."""
+        self._start_stage = partial(start_stage, request, work)
         self._start_time = time.monotonic()
         self._warnings: list[str] = []
 
@@ -123,14 +126,16 @@ class _Pipeline:
             result, confidence = plan_result_film(plan), self._plan_confidence(plan)
         provenance = self._colorizer.make_provenance(options)
         fingerprint = compute_render_fingerprint(
-            plan.target, options, provenance, result, confidence
+            plan.target, options, provenance, result, confidence, self._frames
         )
         analysis, overlays = self._analyze(plan, fingerprint)
+        num_frames = analysis.num_frames if self._frames is None else len(self._frames)
         assert provenance.settings is not None
         settings = replace(
             provenance.settings,
             source=compute_source_digest(request.source_files),
-            num_frames=analysis.num_frames if result is None else None,
+            num_frames=num_frames if result is None else None,
+            shots=None if request.excerpt is None else request.excerpt.numbers,
             damaged=analysis.damage.is_damaged,
             project=request.project,
         )
@@ -146,33 +151,32 @@ class _Pipeline:
             overlays=overlays,
             min_segment_s=request.min_segment_s,
         )
+        segments, joined = job.select_segments(self._frames), job.cut(self._frames)
         # Containers that cannot hold the outputs are found before rendering.
         for film in job.films:
-            check_constant_rate(film.encoder, plan.video, analysis.pts, film.target)
-        check_mux(job, work)
-        cache = open_cache(request, job, fingerprint, self._colorizer.vividness, work)
+            check_constant_rate(film.encoder, plan.video, joined.analysis.pts, film.target)
+        check_mux(joined, work)
+        cache = open_cache(request, job, segments, fingerprint, self._colorizer.vividness, work)
         cache.restore()
-        finished = self._load_finished(job)
+        finished = self._load_finished(segments)
         resumed = {
             segment.number: segment.num_frames
             if segment.number in finished
             else self._count_finished_parts(job, segment)
-            for segment in job.segments
+            for segment in segments
         }
-        results = finished | self._render(job, finished, resumed, cache)
-        cache.finish(
-            analysis.num_frames - sum(resumed.values()), time.monotonic() - self._start_time
-        )
+        results = finished | self._render(job, segments, finished, resumed, cache)
+        cache.finish(num_frames - sum(resumed.values()), time.monotonic() - self._start_time)
         unfinished = temporary_path(plan.target)
         report = self._start_stage(
             "join",
-            analysis.num_frames,
+            num_frames,
             lambda: unfinished.stat().st_size if unfinished.exists() else 0,
             sum(size for r in results.values() for size, _ in r.files.values()),
         )
-        self._warnings += join_segments(job, work, results, report)
+        self._warnings += join_segments(joined, work, results, report)
         work.remove()
-        return self._make_result(job, results, sum(resumed.values()))
+        return self._make_result(job, segments, results, sum(resumed.values()))
 
     def _plan_confidence(self, plan: FilmPlan) -> OutputFilm | None:
         target = self._options.confidence
@@ -222,7 +226,8 @@ class _Pipeline:
     def _count_segments(self, plan: FilmPlan, analysis: FilmAnalysis) -> int:
         min_segment_s = self._request.min_segment_s
         time_base = plan.video.time_base
-        return len(split_segments(analysis.shots, analysis.pts, time_base, min_segment_s))
+        segments = split_segments(analysis.shots, analysis.pts, time_base, min_segment_s)
+        return sum(self._frames is None or s.first in self._frames for s in segments)
 
     def _load_saved_plan(self, fingerprint: RenderFingerprint) -> SavedPlan | None:
         """Load the plan of an interrupted run; clear the work directory if it does not match."""
@@ -269,15 +274,16 @@ class _Pipeline:
         reader = SegmentReader(plan, analysis, request.make_source(plan))
         with contextlib.closing(reader):
             return track_hints(
-                timeline, video, reader, self._colorizer, options, work.path, report, cache
-            )
+                timeline, video, reader, self._colorizer, options, work.path, report, cache,
+                self._frames,
+            )  # fmt: skip
 
-    def _load_finished(self, job: RenderJob) -> dict[int, SegmentResult]:
+    def _load_finished(self, segments: Sequence[Segment]) -> dict[int, SegmentResult]:
         work = self._work
         # Files of a published result may have been moved out of the work directory.
         verify = not work.is_published(self._target)
         results: dict[int, SegmentResult] = {}
-        for number in sorted(work.finished_segments() & {s.number for s in job.segments}):
+        for number in sorted(work.finished_segments() & {s.number for s in segments}):
             result = work.read_result(number, verify)
             if result is None:
                 self._warnings.append(f"segment {number} was damaged on the disk; rendered again")
@@ -297,15 +303,16 @@ class _Pipeline:
     def _render(
         self,
         job: RenderJob,
+        segments: Sequence[Segment],
         finished: dict[int, SegmentResult],
         resumed: dict[int, int],
         cache: SegmentCache,
     ) -> dict[int, SegmentResult]:
         """Render all segments that are not finished; `resumed` are the finished frames of each."""
-        missing = [s for s in job.segments if s.number not in finished]
-        done = dict(resumed)
-        num_frames, lock = job.analysis.num_frames, threading.Lock()
-        num_segment_frames = {s.number: s.num_frames for s in job.segments}
+        missing = [s for s in segments if s.number not in finished]
+        done, lock = dict(resumed), threading.Lock()
+        num_segment_frames = {s.number: s.num_frames for s in segments}
+        num_frames = sum(num_segment_frames.values())
         report = self._start_stage("colorize", num_frames, partial(measure_parts, self._work))
 
         def report_segment(number: int, count: int) -> None:
@@ -328,62 +335,30 @@ class _Pipeline:
             results[segment.number] = result
         return results
 
-    def _start_stage(
-        self,
-        stage: Stage,
-        total: int | None,
-        measure_bytes: Callable[[], int] | None = None,
-        bytes_expected: int | None = None,
-    ) -> ProgressCallback:
-        """Start a stage; return a callback that reports its progress and saves it for `status`.
-
-        `measure_bytes` returns the size of the files that the stage has written so far.
-        """
-        now, last_write, first, bytes_written = time.time(), 0.0, None, 0
-        source = str(self._request.source.absolute())
-        record = ProgressRecord(source, stage, started_s=now, updated_s=now, total=total)
-        self._work.write_progress(record)
-
-        def report(progress: Progress) -> None:
-            nonlocal last_write, first, bytes_written
-            now = time.time()
-            is_due = now - last_write >= _PROGRESS_INTERVAL_S
-            if measure_bytes is not None:
-                if is_due or progress.done == progress.total:
-                    bytes_written = measure_bytes()
-                expected = bytes_expected
-                if expected is None and progress.total and progress.done:
-                    expected = round(bytes_written * progress.total / progress.done)
-                progress = replace(progress, bytes_written=bytes_written, bytes_expected=expected)
-            if self._request.progress is not None:
-                self._request.progress(progress)
-            first = progress.done if first is None else first
-            if is_due:
-                last_write = now
-                current = replace(
-                    record, updated_s=now, first=first, done=progress.done, total=progress.total
-                )
-                self._work.write_progress(current)
-
-        return report
-
     def _make_result(
-        self, job: RenderJob, results: dict[int, SegmentResult], resumed_frames: int
+        self,
+        job: RenderJob,
+        segments: Sequence[Segment],
+        results: dict[int, SegmentResult],
+        resumed_frames: int,
     ) -> FilmResult:
-        plan, analysis = job.plan, job.analysis
-        segments = [results[s.number] for s in job.segments]
+        plan, analysis, excerpt = job.plan, job.analysis, self._request.excerpt
+        rendered = [results[s.number] for s in segments]
+        first, end = segments[0].first, segments[-1].end
+        titles = [title for title in analysis.titles if title.first < end and first < title.end]
         # A dict removes duplicates and keeps the order.
-        segment_warnings = dict.fromkeys(text for s in segments for text in s.warnings)
-        uses_color = [s.uses_source_color for s in segments if s.uses_source_color is not None]
+        segment_warnings = dict.fromkeys(text for r in rendered for text in r.warnings)
+        uses_color = [r.uses_source_color for r in rendered if r.uses_source_color is not None]
         if uses_color and not any(uses_color):
             segment_warnings[NO_COLOR_WARNING] = None
         return FilmResult(
             source=self._request.source,
             target=plan.target,
-            num_frames=analysis.num_frames,
+            num_frames=end - first,
             seconds=time.monotonic() - self._start_time,
             warnings=(
                 *plan.warnings,
+                *(() if excerpt is None else excerpt.describe_added()),
                 *analysis.warnings,
                 *self._warnings,
                 *segment_warnings,
@@ -392,8 +367,8 @@ class _Pipeline:
             damaged=analysis.damage.is_damaged,
             provenance=job.provenance,
             plan=plan,
-            shot_uncertainty=tuple(u for s in segments for u in s.shot_uncertainty),
-            titles=locate_titles(analysis.titles, analysis.pts, analysis.end_pts, plan.video),
+            shot_uncertainty=tuple(u for r in rendered for u in r.shot_uncertainty),
+            titles=locate_titles(titles, analysis.pts, analysis.end_pts, plan.video),
             lost_hints=() if job.overlays is None else job.overlays.lost,
             resumed_frames=resumed_frames,
         )

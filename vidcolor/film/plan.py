@@ -83,6 +83,21 @@ class FilmPlan:
     def _set_luma_range(self, video: VideoInfo) -> VideoInfo:
         return replace(video, coding=Coding(video.coding.bits, self.encoder.full_range))
 
+    def trim(self, start_s: Fraction | None, end_s: Fraction | None) -> FilmPlan:
+        """Return the plan of a part of the result; None for an end that stays the same.
+
+        Times are in seconds on the source's clock.
+        """
+        shift_pts = self.shift_pts
+        if start_s is not None:
+            shift_pts = math.floor(start_s / self.video.time_base)
+        return replace(
+            self,
+            start_s=self.start_s if start_s is None else start_s,
+            end_s=self.end_s if end_s is None else end_s,
+            shift_pts=shift_pts,
+        )
+
     @property
     def estimated_num_frames(self) -> int | None:
         """Number of frames between start and end according to the container; None if unknown."""

@@ -23,6 +23,35 @@ if TYPE_CHECKING:
     from vidcolor.uncertainty import ShotUncertainty
 
 
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Consecutive shots of a project that are rendered without the others."""
+
+    shots: range
+    """Indices of the shots, from 0. They start and end at cuts or fades."""
+    frames: range
+    """Indices of their frames."""
+    added: tuple[int, ...] = ()
+    """Indices of shots that were not asked for, but dissolve into those that were."""
+
+    @property
+    def numbers(self) -> str:
+        """The numbers of the shots, from 1, such as ``12-15``."""
+        first, last = self.shots.start + 1, self.shots.stop
+        return str(first) if first == last else f"{first}-{last}"
+
+    def describe_added(self) -> list[str]:
+        """Return a warning if there are shots that were not asked for."""
+        if not self.added:
+            return []
+        shots = ", ".join(str(index + 1) for index in self.added)
+        is_one = len(self.added) == 1
+        return [
+            f"shot{'' if is_one else 's'} {shots} {'is' if is_one else 'are'} also rendered, "
+            "because dissolves connect the shots"
+        ]
+
+
 @dataclass(frozen=True)
 class FilmRequest:
     """A film or an image sequence to colorize."""
@@ -38,6 +67,8 @@ class FilmRequest:
     """The project whose decisions the options contain."""
     cache: Path | None = None
     """Cache directory of the project: its segments are reused, and each shot is a segment."""
+    excerpt: Excerpt | None = None
+    """The shots of the project to render; None for the whole film."""
 
     @property
     def min_segment_s(self) -> Fraction | None:

@@ -31,6 +31,7 @@ _DIFFERENCES = {
     "video_encoding": "the encoder settings differ",
     "confidence_encoding": "the encoder settings of the confidence film differ",
     "target": "the output differs",
+    "excerpt": "other shots are rendered",
 }
 """Description of a difference by field of the fingerprint; other fields are named themselves."""
 
@@ -72,6 +73,8 @@ class RenderFingerprint:
     """Encoder settings; None for an image sequence."""
     confidence_encoding: dict[str, Any] | None
     """Encoder settings of the confidence film; None if there is none."""
+    excerpt: tuple[int, int] | None = None
+    """First frame of an excerpt and the frame after its last one; None for the whole film."""
 
 
 @with_config(STORED)
@@ -82,6 +85,7 @@ class SavedPlan:
     source: str
     """Absolute path of the source, for `vidcolor status`."""
     num_segments: int
+    """Number of segments to render."""
     fingerprint: RenderFingerprint
     source_fingerprint: SourceFingerprint
     analysis: FilmAnalysis
@@ -114,6 +118,7 @@ def compute_render_fingerprint(
     provenance: Provenance,
     result: OutputFilm | None,
     confidence: OutputFilm | None,
+    excerpt: range | None = None,
 ) -> RenderFingerprint:
     """Return the fingerprint of a request; options that do not change the result are ignored."""
     # "vidcolor" has its own field; "python" and "system" do not change pixels.
@@ -129,6 +134,7 @@ def compute_render_fingerprint(
         precision=options.precision,
         video_encoding=_describe_encoding(result),
         confidence_encoding=_describe_encoding(confidence),
+        excerpt=None if excerpt is None else (excerpt.start, excerpt.stop),
     )
 
 

@@ -111,6 +111,8 @@ class RenderJob:
     """Hints tracked to the key frames; None if there are none."""
     min_segment_s: Fraction | None = None
     """Minimum duration of a segment, in seconds; None for `MIN_SEGMENT_S`."""
+    first_segment: int = 0
+    """Number of the first segment; see `cut`."""
 
     @property
     def films(self) -> tuple[OutputFilm, ...]:
@@ -122,7 +124,33 @@ class RenderJob:
         """All segments of the film, in order."""
         analysis = self.analysis
         time_base = self.plan.video.time_base
-        return split_segments(analysis.shots, analysis.pts, time_base, self.min_segment_s)
+        segments = split_segments(analysis.shots, analysis.pts, time_base, self.min_segment_s)
+        return tuple(replace(s, number=s.number + self.first_segment) for s in segments)
+
+    def select_segments(self, frames: range | None) -> tuple[Segment, ...]:
+        """Return the segments of some frames, which are complete segments; None for all."""
+        if frames is None:
+            return self.segments
+        selected = tuple(s for s in self.segments if s.first in frames)
+        assert selected, "frames must be complete segments"
+        assert (selected[0].first, selected[-1].end) == (frames.start, frames.stop)
+        return selected
+
+    def cut(self, frames: range | None) -> RenderJob:
+        """Return the job of a film with these frames only, for joining; None for all frames.
+
+        The frames are complete segments, which keep their numbers.
+        """
+        if frames is None:
+            return self
+        analysis, time_base = self.analysis, self.plan.video.time_base
+        part = analysis.cut(frames)
+        plan = self.plan.trim(
+            part.pts[0] * time_base if frames.start else None,
+            part.end_pts * time_base if frames.stop < analysis.num_frames else None,
+        )
+        first_segment = self.select_segments(frames)[0].number
+        return replace(self, plan=plan, analysis=part, first_segment=first_segment)
 
     def split_parts(self, segment: Segment) -> tuple[range, ...]:
         """Return the frames of each part of a segment; see `film.parts`."""

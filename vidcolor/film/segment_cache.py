@@ -6,6 +6,7 @@
         analysis-KEY.json         the last analysis with corrected shots
         segments/KEY/             a finished segment, as in a work directory
         rendered.json             what the segments of the last rendering depend on
+        render.lock               see `film.render_lock`
         hints/KEY.bin             the overlays of a hinted shot; see `hints.overlay_cache`
 
 Segments enter and leave a work directory as hard links, so they take no space twice there. The
@@ -41,7 +42,7 @@ from vidcolor.hints.timeline import Timeline
 from vidcolor.schema import STORED, dump_json, load_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from vidcolor.film.plan import FilmPlan
@@ -88,28 +89,31 @@ class RenderRecord:
     frames_per_s: float | None = None
     """Speed of rendering; None if it was not measured."""
 
-    def make_keys(self) -> dict[int, str]:
-        """Return the key of each segment by its number: a digest of all that it depends on."""
-        return {
-            number: _digest([self.shared, segment.first, segment.end, segment.digests])
-            for number, segment in enumerate(self.segments)
-        }
+    def make_keys(self) -> list[str]:
+        """Return the key of each segment: a digest of all that it depends on."""
+        return [_digest([self.shared, s.first, s.end, s.digests]) for s in self.segments]
 
 
 def describe_segments(
-    job: RenderJob, fingerprint: RenderFingerprint, source: str, vividness: float | None, work: Path
+    job: RenderJob,
+    segments: Sequence[Segment],
+    fingerprint: RenderFingerprint,
+    source: str,
+    vividness: float | None,
+    work: Path,
 ) -> RenderRecord:
-    """Return everything that the files of the segments of a film depend on.
+    """Return everything that the files of segments of a film depend on.
 
     Args:
         job: the film.
+        segments: the segments.
         fingerprint: fingerprint of the rendering, of which the target is not used.
         source: digest of the source.
         vividness: vividness of the colorizer, where the options have none.
         work: directory with the overlays of the job.
     """
     shared = asdict(fingerprint)
-    del shared["target"]
+    del shared["target"], shared["excerpt"]
     options = {k: v for k, v in shared.pop("options").items() if k not in _BY_SEGMENT}
     shared |= {"source": source, "default vividness": vividness}
     shared |= {job.options.flag(name): value for name, value in options.items()}
@@ -117,13 +121,13 @@ def describe_segments(
         file = None
         if job.overlays is not None:
             file = stack.enter_context((work / OVERLAYS_FILE).open("rb"))
-        segments = tuple(
+        records = tuple(
             SegmentRecord(
                 segment.first, segment.end, _digest_values(_describe_segment(job, segment, file))
             )
-            for segment in job.segments
+            for segment in segments
         )
-    return RenderRecord(_digest_values(shared), segments)
+    return RenderRecord(_digest_values(shared), records)
 
 
 def _digest_values(values: Mapping[str, Any]) -> dict[str, str]:
@@ -175,11 +179,12 @@ def _digest(value: Any) -> str:
 def open_cache(
     request: FilmRequest,
     job: RenderJob,
+    segments: Sequence[Segment],
     fingerprint: RenderFingerprint,
     vividness: float | None,
     work: WorkDir,
 ) -> SegmentCache:
-    """Return the cache of the segments of a job, which keeps nothing for films without a project.
+    """Return the cache of segments of a job, which keeps nothing for films without a project.
 
     The files of an image sequence leave the work directory, so they are not kept either.
     `vividness` is that of the colorizer, where the options have none.
@@ -188,8 +193,9 @@ def open_cache(
         return SegmentCache(work.path, work, RenderRecord({}, ()), {})
     assert job.provenance.settings is not None
     source = str(job.provenance.settings.source)
-    record = describe_segments(job, fingerprint, source, vividness, work.path)
-    return SegmentCache(request.cache, work, record, record.make_keys())
+    record = describe_segments(job, segments, fingerprint, source, vividness, work.path)
+    keys = {s.number: key for s, key in zip(segments, record.make_keys(), strict=True)}
+    return SegmentCache(request.cache, work, record, keys, len(job.segments))
 
 
 def open_overlay_cache(
@@ -232,7 +238,14 @@ class SegmentCache:
     work: WorkDir
     record: RenderRecord
     keys: Mapping[int, str]
-    """Key of each segment, by its number."""
+    """Key of each segment that is rendered, by its number."""
+    num_segments: int = 0
+    """Number of segments of the whole film."""
+
+    @property
+    def is_excerpt(self) -> bool:
+        """Whether only some segments of the film are rendered."""
+        return len(self.keys) < self.num_segments
 
     def restore(self) -> None:
         """Put the kept segments into the work directory, unless it has finished them."""
@@ -262,14 +275,18 @@ class SegmentCache:
             self._touch(key)
 
     def finish(self, num_rendered: int, seconds: float) -> None:
-        """Store what the segments depend on and the speed of rendering; remove old segments."""
+        """Store what the segments depend on and the speed of rendering; remove old segments.
+
+        After an excerpt, the record is still that of the last rendering of the whole film.
+        """
         if not self.keys:
             return
+        earlier = load_render_record(self.path)
+        record = (earlier or RenderRecord({}, ())) if self.is_excerpt else self.record
         frames_per_s: float | None = num_rendered / max(seconds, 1e-9)
-        if not num_rendered:  # the speed of an earlier rendering stays
-            earlier = load_render_record(self.path)
+        if not num_rendered or (self.is_excerpt and earlier is not None):
             frames_per_s = None if earlier is None else earlier.frames_per_s
-        text = dump_json(replace(self.record, frames_per_s=frames_per_s))
+        text = dump_json(replace(record, frames_per_s=frames_per_s))
         with (
             contextlib.suppress(OSError, OutputError),
             atomic_output(self.path / _RECORD_FILE) as partial,
@@ -290,7 +307,7 @@ class SegmentCache:
         with contextlib.suppress(OSError):
             entries = [e for e in (self.path / "segments").glob("[!.]*") if e.name not in names]
             entries.sort(key=lambda entry: entry.stat().st_mtime, reverse=True)
-            for entry in entries[(_KEPT_FACTOR - 1) * len(names) :]:
+            for entry in entries[_KEPT_FACTOR * self.num_segments - len(names) :]:
                 shutil.rmtree(entry, ignore_errors=True)
 
 
@@ -324,10 +341,8 @@ def load_or_analyze(
     Raises:
         VidcolorError: see `analyze_film`.
     """
-    path = None
-    if request.cache is not None:
-        key = compute_analysis_key(request)
-        path = request.cache / f"analysis-{key}.json"
+    path = _analysis_path(request)
+    if path is not None:
         with contextlib.suppress(OSError, ValueError):
             return load_json(FilmAnalysis, path.read_bytes())
     reader = request.make_source(plan).open(plan.start_s, plan.end_s)
@@ -341,6 +356,15 @@ def load_or_analyze(
                 if other != path:
                     other.unlink(missing_ok=True)
     return analysis
+
+
+def has_analysis(request: FilmRequest) -> bool:
+    """Return whether the cache has the analysis of the source and shots of a request."""
+    return bool((path := _analysis_path(request)) and path.exists())
+
+
+def _analysis_path(request: FilmRequest) -> Path | None:
+    return request.cache and request.cache / f"analysis-{compute_analysis_key(request)}.json"
 
 
 def compute_analysis_key(request: FilmRequest) -> str:

@@ -5,7 +5,7 @@ Only shots with hints are decoded, and with a cache only those that have changed
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vidcolor.hints.color_transfer import (
@@ -63,6 +63,7 @@ def track_hints(
     folder: Path,
     progress: Callable[[int, int], None],
     cache: OverlayCache | None = None,
+    part: range | None = None,
 ) -> tuple[OverlayIndex | None, tuple[str, ...]]:
     """Carry all hints of a film, and its references, to the key frames of their shots.
 
@@ -72,6 +73,7 @@ def track_hints(
         folder: directory of `OVERLAYS_FILE`, and of temporary files.
         progress: called with the number of finished frames and the total number.
         cache: overlays of earlier renderings; shots that it has are not decoded.
+        part: frames of complete shots, which are tracked; None for all.
 
     Returns:
         The index of the tracks, or None if there are no hints; and warnings.
@@ -85,6 +87,8 @@ def track_hints(
         return None, ()
     film = _find_hinted_shots(timeline, video, reader, colorizer, options, folder)
     keys = _make_keys(film, options, cache)
+    if part is not None:
+        film = replace(film, shots={s: f for s, f in film.shots.items() if s.start in part})
     with (folder / OVERLAYS_FILE).open("w+b") as file:
         writer = OverlayWriter(file)
         lost = _track_shots(film, reader, writer, progress, cache, keys)
@@ -183,10 +187,14 @@ def _track_shots(
 
 def _warn_about_references(film: _HintedFilm, options: ColorizeOptions) -> Iterator[str]:
     used = {hinted.reference for hinted in film.frames}
+    tracked = {hinted.reference for frames in film.shots.values() for hinted in frames}
     for number, reference in enumerate(options.references):
         if number not in used:
             yield unused_reference_warning(reference, any(film.matches[number]))
-        elif film.tracker.max_coverage(number, film.frames) < MIN_REFERENCE_COVERAGE:
+        elif (
+            number in tracked
+            and film.tracker.max_coverage(number, film.frames) < MIN_REFERENCE_COVERAGE
+        ):
             yield palette_only_warning(reference.name)
 
 

@@ -9,25 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from functools import partial
 from typing import TYPE_CHECKING, Protocol
-
-import numpy as np
 
 from vidcolor.concurrency import close_on_exit
 from vidcolor.disk_array import DiskArray
-from vidcolor.hints.color_transfer import (
-    MIN_REFERENCE_COVERAGE,
-    register_reference,
-    transfer_color,
-)
 from vidcolor.hints.discs import place_hints
-from vidcolor.hints.hint_set import HintSet
 from vidcolor.hints.object_tracks import LostInterval, ObjectTracker, mask_shape
 from vidcolor.hints.objects import group_discs
 from vidcolor.hints.overlays import OverlayWriter
-from vidcolor.hints.predict import HintPredictor, make_base_prediction
-from vidcolor.hints.registration import downscale
+from vidcolor.hints.reference_masks import ReferenceMasks
 from vidcolor.hints.timeline import HintedFrame, middle_frame
 from vidcolor.hints.tracks import (
     HintTrack,
@@ -36,10 +26,8 @@ from vidcolor.hints.tracks import (
     find_similar_color,
     interpolate_overlays,
 )
-from vidcolor.imaging.geometry import Geometry, rotate_size
-from vidcolor.imaging.guided_filter import GuidedUpsampler
+from vidcolor.imaging.geometry import rotate_size
 from vidcolor.imaging.overlay import ColorOverlay, composite_overlays, resize_overlay
-from vidcolor.imaging.smoothstep import smoothstep
 from vidcolor.motion.flow import DisFlow
 from vidcolor.motion.flow_chain import FlowChain, forward_backward_check, photometric_check
 from vidcolor.propagation.flow_frames import AnalysisFrame, attach_flow, make_analysis_frame
@@ -50,9 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from vidcolor.colorizer import Colorizer, ProxyPrediction
-    from vidcolor.generators.predictor import HintArrays
-    from vidcolor.hints.color_transfer import BasePrediction, ReferenceImage, TransferredColor
+    from vidcolor.colorizer import Colorizer
+    from vidcolor.hints.color_transfer import ReferenceImage
     from vidcolor.hints.discs import HintDisc
     from vidcolor.imaging.types import FloatArray
     from vidcolor.media.decode import Frame
@@ -62,9 +49,6 @@ if TYPE_CHECKING:
     from vidcolor.shots.detector import Shot
     from vidcolor.shots.shot_options import ValueFinder
 
-REFERENCE_CHANGE_LIMITS = (1.0, 4.0)
-"""Change of color by a reference, in a*b* units. Pixels with a change up to the first limit are not
-part of the mask, and pixels from the second limit are fully part of it."""
 MASK_INTERVAL = 3
 """Maximum distance between the frames in which objects are segmented, in frames."""
 FORWARD_BACKWARD_LIMITS = (1.0, 3.0)
@@ -102,7 +86,7 @@ class HintTracker:
         self._find_vividness, self._vividness = find_vividness, find_vividness(0)
         self._geometry = video.geometry
         self._estimator = DisFlow()
-        self._upsample = GuidedUpsampler(radius=4)
+        self._masks = ReferenceMasks(video, colorizer)
         self.coverage: dict[int, float] = {}
         """Coverage of the reference of each frame that has one, 0-1; see `transfer_color`."""
 
@@ -128,11 +112,8 @@ class HintTracker:
                 frame = next(frames, None)
             if frame is None:
                 continue
-            luma = self._displayed_luma(frame)
             for index, values in matches.items():
-                match = register_reference(self._references[index], luma)
-                coverage = float(match.weight.mean())
-                values[number] = coverage if coverage >= MIN_REFERENCE_COVERAGE else 0.0
+                values[number] = self._masks.match(self._references[index], frame)
         return matches
 
     def track_shot(
@@ -226,7 +207,10 @@ class HintTracker:
             previous = item.flow_input
             reference = hinted_frames[index].reference if index in hinted_frames else None
             if reference is not None:
-                mask = self._make_reference_mask(item, reference)
+                mask, coverage = self._masks.make(
+                    self._references[reference], item, self._vividness
+                )
+                self.coverage[index] = coverage
                 references.append(HintTrack(number, index, mask))
         return references
 
@@ -241,42 +225,6 @@ class HintTracker:
                 hints = [h.replace(time=None, frame=None) for h in hinted_frames[index].hints]
                 placed[number] = place_hints(hints, self._size)
         return placed
-
-    def _make_reference_mask(self, item: AnalysisFrame, index: int) -> ColorOverlay:
-        """Predict a frame with the reference of an index."""
-        transferred = self._transfer_reference(item, index)
-        predictor = HintPredictor(item.proxy, partial(self._predict, item.proxy), self._colorizer)
-        prediction = predictor.predict(HintSet(self._size, (), transferred))
-        luma = item.flow_input.luma
-        base_ab = self._upsample(prediction.base.ab, luma, luma)
-        ab = self._upsample(prediction.hinted.ab, luma, luma)
-        # The upsampler takes two planes.
-        alpha = self._upsample(np.stack([prediction.alpha, prediction.alpha]), luma, luma)[0]
-        change = np.linalg.norm(ab - base_ab, axis=0)
-        mask = np.maximum(smoothstep(change, *REFERENCE_CHANGE_LIMITS), alpha)
-        return ColorOverlay(ab, np.clip(mask, 0, 1))
-
-    def _transfer_reference(self, item: AnalysisFrame, index: int) -> TransferredColor:
-        """Transfer the color of the reference of an index to a frame; update `coverage`."""
-        luma = self._displayed_luma(item.frame)
-        color, coverage = transfer_color(self._references[index], luma, self._predict_base)
-        self.coverage[item.frame.index] = coverage
-        return color
-
-    def _displayed_luma(self, frame: Frame) -> FloatArray:
-        """Return the downscaled Y' of a frame as displayed: (h, w) float32 in [0, 1]."""
-        unit = self._video.coding.luma_to_unit(downscale(frame.luma))
-        return np.ascontiguousarray(self._geometry.to_upright(unit))
-
-    def _predict_base(self, luma: FloatArray) -> BasePrediction:
-        """Predict without hints, from Y' of an upright frame, (h, w) float32 in [0, 1]."""
-        proxy = self._colorizer.make_upright_proxy(luma)
-        return make_base_prediction(self._predict(proxy, None))
-
-    def _predict(self, proxy: FloatArray, hints: HintArrays | None) -> ProxyPrediction:
-        """Predict from an upright proxy, (h, w) float32 in [0, 1]."""
-        upright = Geometry(width=proxy.shape[1], height=proxy.shape[0])
-        return self._colorizer.predict([proxy], upright, self._vividness, hints)[0]
 
 
 def _check_chains(

@@ -270,16 +270,28 @@ def find_similar_color(
     cells = [segmentation.keys(source) for source in sources]
     # Premultiplied, so that undefined color with alpha 0 has no influence on its neighbors.
     maps = [np.stack([*(t.mask.ab * t.mask.alpha), t.mask.alpha]) for t in hinted]
-    upsample = GuidedUpsampler(radius=4)
     for number in range(len(links.frames)):
         proxy = links.proxy(number)
         values, similarity = segmentation.transfer(segmentation.embed(proxy), cells, maps)
-        alpha = np.clip(values[2], 0, 1)
-        ab = values[:2] / np.maximum(alpha, 1e-3)
-        alpha = alpha * smoothstep(similarity, *SIMILARITY_LIMITS)
-        guide = resize_area(proxy, shape)
-        planes = upsample(np.stack([alpha, alpha]), guide, guide)[0]
-        yield ColorOverlay(upsample(ab, guide, guide), np.clip(planes, 0, 1))
+        yield upsample_similar_color(values, similarity, resize_area(proxy, shape))
+
+
+def upsample_similar_color(
+    values: FloatArray, similarity: FloatArray, guide: FloatArray
+) -> ColorOverlay:
+    """Return the color that a frame gets from similar places of frames with a reference.
+
+    Args:
+        values: premultiplied a*, b* and alpha of these places, (3, h, w); see `transfer`.
+        similarity: similarity to them, (h, w) in [-1, 1].
+        guide: Y' of the frame on the grid of the result.
+    """
+    upsample = GuidedUpsampler(radius=4)
+    alpha = np.clip(values[2], 0, 1)
+    ab = values[:2] / np.maximum(alpha, 1e-3)
+    alpha = alpha * smoothstep(similarity, *SIMILARITY_LIMITS)
+    planes = upsample(np.stack([alpha, alpha]), guide, guide)[0]
+    return ColorOverlay(upsample(ab, guide, guide), np.clip(planes, 0, 1))
 
 
 def interpolate_overlays(

@@ -36,6 +36,8 @@ ANIMATIONS = frozenset({".gif", ".apng"})
 """Extensions of formats whose files are animations or single images."""
 RESULT_SUFFIX = ".color"
 """Suffix of the stem of a result that is written beside its source: ``reel.color.mov``."""
+EXCERPT_SUFFIX = ".shots-"
+"""Suffix of the stem, before numbers, of an excerpt of a project: ``reel.shots-12-15.mov``."""
 RESULT_FOLDER_SUFFIX = "-color"
 """Suffix of the name of a folder of results beside the folder of sources: ``reels-color``."""
 

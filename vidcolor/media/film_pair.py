@@ -32,18 +32,20 @@ class FilmPair:
         start: Fraction | None = None,
         end: Fraction | None = None,
         offset: Fraction = Fraction(0),
+        remedy: str = "",
     ) -> None:
         """Probe both films.
 
         All times are in seconds into A. Without a start or end, the range contains all common
-        frames. `offset` is the time of the first frame of B.
+        frames. `offset` is the time of the first frame of B. `remedy` is added to the warning that
+        B is shorter.
 
         Raises:
             InputError: one of the films cannot be read.
             UsageError: the films do not overlap in time.
         """
         self.a, self.b = DisplayReader(a), DisplayReader(b)
-        self.offset_s = offset
+        self.offset_s, self._remedy = offset, remedy
         end_a, end_b = self.a.duration_s, self.offset_s + self.b.duration_s
         self.start_s = max(start or Fraction(0), self.offset_s)
         self.end_s = min(end_a, end_b, *([end] if end is not None else []))
@@ -67,10 +69,10 @@ class FilmPair:
     def _list_warnings(self) -> Iterator[str]:
         a, b = self.a, self.b
         if not self._have_equal_duration() and not self.offset_s:
-            hint = "; if B is a part of A, set --offset" if b.duration_s < a.duration_s else ""
+            remedy = self._remedy if b.duration_s < a.duration_s else ""
             yield (
                 f"A lasts {format_time(a.duration_s)} and B {format_time(b.duration_s)}: "
-                f"only their common time is compared{hint}"
+                f"only their common time is compared{remedy}"
             )
         if not has_same_aspect_ratio(a.size, b.size):
             yield (

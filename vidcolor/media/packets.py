@@ -75,13 +75,16 @@ def mux_copy(target: av.container.OutputContainer, packet: av.Packet[Any], sourc
     Raises:
         InputError: the packet does not fit its stream.
     """
-    stream, time_s = packet.stream, float(get_dts_s(packet))
+    # The muxer empties the packet, also if it fails.
+    stream, time_base = packet.stream, packet.time_base
+    timestamp = packet.dts if packet.dts is not None else packet.pts
     try:
         target.mux(packet)
     except OSError:  # such as a full disk
         raise
     except av.FFmpegError as error:
         remedy = "--sound pcm or drop" if stream.type == "audio" else "another container"
+        time_s = float((timestamp or 0) * Fraction(time_base or 0))
         raise InputError(
             f"{source}: a packet of {stream.type} at {time_s:.3f} s cannot be copied "
             f"({error.strerror}); it is damaged, or the codec changes; use {remedy}"
@@ -97,6 +100,10 @@ class _StreamReader:
         """Whether all packets so far are part of the encoder delay."""
         self._end: int | None = None
         """Timestamp after the last packet, if its samples can be cut."""
+        context: Any = stream.codec_context
+        self._is_pcm = context is not None and context.name.startswith("pcm_")
+        self._shifts: dict[Fraction, int] = {}
+        """Ticks to add to timestamps, by time base."""
 
     def keeps(self, packet: av.Packet[Any]) -> bool:
         """Return whether a packet is visible and in the trim. Shorten subtitles at its edges."""
@@ -115,9 +122,12 @@ class _StreamReader:
 
     def correct(self, packet: av.Packet[Any]) -> av.Packet[Any]:
         """Return a packet with shifted timestamps and without overlapping samples."""
-        if packet.time_base is not None:
-            shift_timestamps(packet, -round(self._trim.shift / Fraction(packet.time_base)))
-        if packet.dts is None:
+        time_base = packet.time_base
+        if time_base is not None:
+            if time_base not in self._shifts:
+                self._shifts[time_base] = -round(self._trim.shift / Fraction(time_base))
+            shift_timestamps(packet, self._shifts[time_base])
+        if packet.dts is None or not self._is_pcm:
             return packet
         return self._drop_overlap(packet, packet.dts)
 
@@ -129,7 +139,7 @@ class _StreamReader:
         """
         stream: Any = self._stream
         is_sample_exact = packet.time_base == Fraction(1, getattr(stream, "sample_rate", 0) or 1)
-        if not is_sample_exact or not stream.codec_context.name.startswith("pcm_"):
+        if not is_sample_exact:
             return packet
         duration, end = int(packet.duration or 0), self._end
         self._end = max(dts + duration, dts if end is None else end)
@@ -145,13 +155,17 @@ class _StreamReader:
 
 def _trim_packet(packet: av.Packet[Any], trim: Trim) -> bool:
     """Return whether a packet is inside the trim. Shorten a subtitle that crosses its edge."""
-    timestamp = packet.pts if packet.pts is not None else packet.dts
+    timestamp, is_subtitle = packet.pts, packet.stream.type == "subtitle"
+    if timestamp is None:
+        timestamp = packet.dts
+    if trim.start is None and trim.end is None and not is_subtitle:
+        return True
     if timestamp is None or packet.time_base is None:
         return True
     time_base = Fraction(packet.time_base)
     if trim.end is not None and timestamp * time_base >= trim.end:
         return False
-    if packet.stream.type != "subtitle":
+    if not is_subtitle:
         return trim.start is None or timestamp * time_base >= trim.start
     # A subtitle is displayed for seconds, so it may start before the trim and end in it.
     begin, end = timestamp, timestamp + int(packet.duration or 0)

@@ -213,6 +213,7 @@ class StreamCopier:
         self._copies: dict[av.stream.Stream, av.stream.Stream] = {}
         self._packets: Iterator[av.Packet[Any]] = iter(())
         self._pending: av.Packet[Any] | None = None
+        self._pending_dts_s: Fraction | None = None  # computed once for each packet
         self._min_dts: dict[int, int] = {}
         """Minimum DTS of the next packet of each stream of the output, in its time base."""
         self._audio_damage: dict[int, DamageReport] = {}
@@ -367,13 +368,14 @@ class StreamCopier:
         """Mux all packets of other streams with a DTS up to a time; None for all that remain."""
         nonstrict: Any = av.format.Flags.ts_nonstrict.value
         while True:
-            packet = self._pending or next(self._packets, None)
-            self._pending = None
+            packet, self._pending = self._pending or next(self._packets, None), None
             if packet is None:
                 return
-            if time_s is not None and get_dts_s(packet) > time_s:
+            self._pending_dts_s = self._pending_dts_s or get_dts_s(packet)
+            if time_s is not None and self._pending_dts_s > time_s:
                 self._pending = packet  # for the next call
                 return
+            self._pending_dts_s = None
             packet.stream = self._copies[packet.stream]
             self._raise_dts(packet, is_equal_allowed=bool(target.format.flags & nonstrict))
             mux_copy(target, packet, self._path)
@@ -384,11 +386,11 @@ class StreamCopier:
         Damaged files have a DTS that does not rise, and Matroska, which rounds to 1 ms: the packets
         of TrueHD are shorter.
         """
-        unit = packet.stream.time_base
-        if packet.dts is None or packet.time_base is None or unit is None:
+        unit, time_base = packet.stream.time_base, packet.time_base
+        if packet.dts is None or time_base is None or unit is None:
             return
-        scale, index = Fraction(packet.time_base) / Fraction(unit), packet.stream.index
-        dts = round(packet.dts * scale)
+        scale: Fraction | int = 1 if time_base == unit else Fraction(time_base) / Fraction(unit)
+        dts, index = round(packet.dts * scale), packet.stream.index
         min_dts = self._min_dts.get(index, dts)
         if dts < min_dts:
             pts = None if packet.pts is None else round(packet.pts * scale)

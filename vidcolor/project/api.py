@@ -24,19 +24,17 @@ from vidcolor.project.identity import (
     to_stored_path,
 )
 from vidcolor.project.options import FRAME_OPTIONS, make_options, store_options
-from vidcolor.project.review import ProjectReview
+from vidcolor.project.rendering import ProjectRendering
 from vidcolor.project.rows import Change
 from vidcolor.project.session import format_now, get_user_name, resolve_path
 from vidcolor.project.store import (
     SUFFIX,
-    cache_path,
     check_project_path,
     lock_project,
     read_project,
     write_project,
 )
 from vidcolor.project.views import HintList, ReferenceList, ShotSequence
-from vidcolor.provenance import ProjectRevision
 from vidcolor.shots.detector import MERGE_DISTANCE, Shot
 from vidcolor.shots.shot_list import ShotList
 
@@ -44,14 +42,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import TracebackType
 
-    from vidcolor.colorizer import Colorizer
     from vidcolor.film.analysis import FilmAnalysis
-    from vidcolor.film.engines.base import Engine
-    from vidcolor.film.request import FilmResult
     from vidcolor.progress import ProgressCallback
 
 
-class Project(ProjectReview):
+class Project(ProjectRendering):
     """A film and the decisions of people about it, in the file NAME.vidcolor.json.
 
     Changes are made in memory; `save` writes them. As a context manager, a project is saved at the
@@ -93,7 +88,7 @@ class Project(ProjectReview):
         from vidcolor.project.cache import analyze_source, save_analysis
 
         source, options = Path(source), options or ColorizeOptions()
-        path = _default_path(source) if path is None else resolve_path(path)
+        path = default_project_path(source) if path is None else resolve_path(path)
         check_project_path(path)
         check_target(path, [], force)
         read_content(source)  # reports a missing source in the words of projects
@@ -312,6 +307,27 @@ class Project(ProjectReview):
         shots: tuple[Shot, ...] = self.document.spans
         return replace(analysis, shot_list=ShotList(shots, row.num_frames))
 
+    def find_titles(self) -> dict[int, float]:
+        """Return the confidence of each shot that is recognized as a title, by its index.
+
+        Shots whose kind a person has set are left out. Nothing is decoded: without the analysis in
+        the cache directory, no title is known.
+        """
+        from vidcolor.film.titles import choose_title_mode
+        from vidcolor.project.cache import load_analysis
+        from vidcolor.titles.shots import make_title_finder
+
+        analysis = load_analysis(self.path, self.document.source)
+        if analysis is None or choose_title_mode(self.options) == "color":
+            return {}
+        find_title = make_title_finder(analysis.titles)
+        titles = ((n, find_title(shot.middle)) for n, shot in enumerate(self.shots))
+        return {
+            n: title.confidence
+            for n, title in titles
+            if title is not None and self.document.shots[n].kind is None
+        }
+
     def detect_shots(self, progress: ProgressCallback | None = None) -> Change | None:
         """Detect the shots again. The corrections of people and approved shots are kept."""
         from vidcolor.project.cache import analyze_source, check_frames, save_analysis
@@ -324,51 +340,7 @@ class Project(ProjectReview):
             "detect", lambda document: set_detected(document, analysis.shots, MERGE_DISTANCE)
         )
 
-    # Rendering
-
-    def describe_revision(self) -> ProjectRevision:
-        """Return what the metadata of a result say about the project."""
-        self._record_hand_edits()
-        return ProjectRevision(self.path.name, self.revision, self.num_decisions)
-
-    def render(
-        self,
-        target: Path | str | None = None,
-        run: ColorizeOptions | None = None,
-        *,
-        colorizer: Colorizer | None = None,
-        engine: Engine | None = None,
-        progress: ProgressCallback | None = None,
-    ) -> FilmResult:
-        """Colorize the film with the decisions of the project.
-
-        Segments of an earlier rendering on which no decision has changed are reused.
-
-        Args:
-            target: path of the result; None for NAME.color.EXT beside the project.
-            run: options of this run, such as `device`, `workers` and `force`. Those that the
-                project stores are ignored.
-            colorizer, engine, progress: as in `colorize_film`.
-
-        Raises:
-            InputError: the source or a reference is missing.
-            VidcolorError: see `colorize_film`.
-        """
-        from vidcolor.film.api import colorize_film, colorize_sequence
-        from vidcolor.project.render import make_render_options, make_target
-
-        source, document = self.find_source(), self.document
-        colorize = colorize_sequence if document.source.kind == "sequence" else colorize_film
-        return colorize(
-            source,
-            target or make_target(self.path, document, source),
-            make_render_options(self.path, document, run or ColorizeOptions()),
-            colorizer=colorizer,
-            engine=engine,
-            progress=progress,
-            project=self.describe_revision(),
-            cache=cache_path(self.path),
-        )
+    # Cache
 
     def clean(self) -> int:
         """Remove the cache directory; return its size in bytes. What is needed is made again."""
@@ -377,8 +349,8 @@ class Project(ProjectReview):
         return clear_cache(self.path)
 
 
-def _default_path(source: Path) -> Path:
-    """Return the path of the project beside a source."""
+def default_project_path(source: Path) -> Path:
+    """Return NAME.vidcolor.json beside a film, or beside a pattern or folder of images."""
     if source.is_dir():
         source = source.resolve()
         return source.with_name(f"{source.name}{SUFFIX}")

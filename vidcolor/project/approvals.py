@@ -30,6 +30,14 @@ def get_state(document: ProjectDocument, index: int) -> ShotState:
     return "changed"
 
 
+def is_kept_gray(document: ProjectDocument, index: int) -> bool:
+    """Return whether a person has decided that a shot gets no color: its saturation is 0."""
+    saturation = document.shots[index].saturation
+    if saturation is None:
+        saturation = document.options.get("saturation", 1)
+    return saturation == 0
+
+
 def compute_shot_digest(document: ProjectDocument, index: int) -> str:
     """Return a digest of all decisions that the color of a shot depends on."""
     span, row = document.spans[index], document.shots[index]

@@ -20,8 +20,9 @@ from vidcolor.film.plan import default_film_target, default_sequence_target
 from vidcolor.film.request import FilmRequest
 from vidcolor.media.sequence import find_sequence
 from vidcolor.project.identity import compute_frames_digest, is_sequence
-from vidcolor.project.store import cache_path
+from vidcolor.project.store import ANALYSIS_FILE, cache_path
 from vidcolor.schema import STORED, dump_json, load_json
+from vidcolor.timecode import format_frames
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from vidcolor.options import ColorizeOptions
     from vidcolor.progress import ProgressCallback
     from vidcolor.project.rows import SourceRow
-
-_ANALYSIS_FILE = "analysis.json"
 
 
 @single_threaded_opencv()
@@ -64,7 +63,7 @@ class SavedAnalysis:
 
 def load_analysis(project: Path, source: SourceRow) -> FilmAnalysis | None:
     """Return the saved analysis of a source; None if it is missing, damaged, or of another one."""
-    path = cache_path(project) / _ANALYSIS_FILE
+    path = cache_path(project) / ANALYSIS_FILE
     try:
         saved = load_json(SavedAnalysis, path.read_bytes())
     except (OSError, ValueError):
@@ -77,7 +76,7 @@ def save_analysis(project: Path, source: SourceRow, analysis: FilmAnalysis) -> N
     folder = cache_path(project)
     with contextlib.suppress(OSError, OutputError):
         folder.mkdir(exist_ok=True)
-        with atomic_output(folder / _ANALYSIS_FILE) as partial:
+        with atomic_output(folder / ANALYSIS_FILE) as partial:
             partial.write_text(dump_json(SavedAnalysis(source.digest, analysis)), "utf-8")
 
 
@@ -89,7 +88,7 @@ def check_frames(source: Path, row: SourceRow, analysis: FilmAnalysis) -> None:
     """
     if analysis.num_frames != row.num_frames:
         raise InputError(
-            f"{source}: has {analysis.num_frames} frames, but the film of the project has "
+            f"{source}: has {format_frames(analysis.num_frames)}, but the film of the project has "
             f"{row.num_frames}; name that film"
         )
     if compute_frames_digest(analysis) != row.frames_digest:

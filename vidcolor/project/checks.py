@@ -10,6 +10,7 @@ from vidcolor.errors import UsageError
 from vidcolor.project.history import find_undone
 from vidcolor.project.options import FRAME_OPTIONS, make_options
 from vidcolor.project.parsing import name_row
+from vidcolor.timecode import format_frames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +96,8 @@ def _check_shots(name: str, table: str, shots: Sequence[DetectedShot], num_frame
         end = num_frames if following is None else following.first
         if shot.first >= num_frames:
             raise UsageError(
-                f"{label} starts at frame {shot.first}, but the film has {num_frames} frames"
+                f"{label} starts at frame {shot.first}, but the film has "
+                f"{format_frames(num_frames)}"
             )
         if end <= shot.first:
             raise UsageError(
@@ -108,7 +110,8 @@ def _check_shots(name: str, table: str, shots: Sequence[DetectedShot], num_frame
             raise UsageError(f"{label}: mixed_frames requires the transition dissolve")
         if shot.mixed_frames > end - shot.first:
             raise UsageError(
-                f"{label} has {shot.mixed_frames} mixed frames, but only {end - shot.first} frames"
+                f"{label} has {shot.mixed_frames} mixed frames, but only "
+                f"{format_frames(end - shot.first)}"
             )
 
 
@@ -150,7 +153,8 @@ def _check_frames(name: str, document: ProjectDocument, known: set[int]) -> None
     for label, frame in rows:
         if frame >= num_frames:
             raise UsageError(
-                f"{name}: {label}: frame {frame} does not exist; the film has {num_frames} frames"
+                f"{name}: {label}: frame {frame} does not exist; the film has "
+                f"{format_frames(num_frames)}"
             )
         mixed = document.find_span(frame).mixed_range
         if frame in mixed:  # it cannot belong to both shots

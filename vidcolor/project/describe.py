@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _MAX_SUMMARY_ITEMS = 2
 _HIDDEN_FIELDS = ("id", "by", "at", "frame", "first", "evidence")
+_REMARKS = ("note", "evidence", "approved", "by", "at")
+"""Fields on which the color does not depend."""
 _MAX_VALUE_LENGTH = 60
 
 
@@ -53,6 +55,20 @@ def describe_changes(changes: Changes) -> list[str]:
         for key, change in rows.items():
             texts.append(_describe_change(table, key, change))
     return texts
+
+
+def select_color_changes(changes: Changes) -> Changes:
+    """Return the changes on which the result depends: not notes, approvals and evidence."""
+    selected: dict[str, dict[str, Any]] = {}
+    for table, rows in changes.items():
+        if table in ("source", "detected"):
+            continue
+        for key, change in rows.items():
+            if isinstance(change, dict) and table != "options":
+                change = {k: pair for k, pair in change.items() if k not in _REMARKS}
+            if change:
+                selected.setdefault(table, {})[key] = change
+    return selected
 
 
 def summarize_changes(changes: Changes) -> str:

@@ -116,6 +116,13 @@ class ProjectDocument:
         index = self._starts[shot.first]
         return index - 1 if index and frame < shot.boundary else index
 
+    def get_range(self, index: int) -> range:
+        """Return the frames that belong to a shot: from its boundary to the next one."""
+        spans = self.spans
+        first = spans[index].boundary if index else 0
+        end = spans[index + 1].boundary if index + 1 < len(spans) else self.source.num_frames
+        return range(first, end)
+
     @cached_property
     def _hints_by_shot(self) -> dict[int, list[ProjectHint]]:
         groups: dict[int, list[ProjectHint]] = {}

@@ -13,6 +13,7 @@ from vidcolor.errors import UsageError
 from vidcolor.project.document import sort_rows, to_detected, to_shot_row
 from vidcolor.project.rows import ProjectHint, ProjectReference, Row, ShotRow
 from vidcolor.schema import parse
+from vidcolor.timecode import format_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -231,7 +232,7 @@ def set_detected(
 def _check_boundary(document: ProjectDocument, frame: int) -> None:
     num_frames = document.source.num_frames
     if not 0 <= frame < num_frames:
-        raise UsageError(f"frame {frame} does not exist; the film has {num_frames} frames")
+        raise UsageError(f"frame {frame} does not exist; the film has {format_frames(num_frames)}")
     if (index := document.index_of(frame)) is not None:
         raise UsageError(f"shot {index + 1} starts at frame {frame} already")
 
@@ -281,6 +282,25 @@ def remove_rows(document: ProjectDocument, table: str, ids: Sequence[int]) -> Pr
         if number not in {row.id for row in rows}:
             raise UsageError(f"there is no {table[:-1]} {number}{_describe_ids(rows)}")
     return document.replace(**{table: tuple(row for row in rows if row.id not in ids)})
+
+
+def set_row_fields(
+    document: ProjectDocument, table: str, number: int, values: Mapping[str, Any]
+) -> ProjectDocument:
+    """Set fields of a hint or reference; None removes a value.
+
+    Raises:
+        UsageError: there is no such row, or a value is invalid.
+    """
+    rows = getattr(document, table)
+    row = next((row for row in rows if row.id == number), None)
+    if row is None:
+        raise UsageError(f"there is no {table[:-1]} {number}{_describe_ids(rows)}")
+    fields = {k: v for k, v in {**row.to_json(), **values}.items() if v is not None}
+    changed = parse(type(row), fields, f"{table[:-1]} {number}")
+    return document.replace(
+        **{table: sort_rows(table, [changed if other is row else other for other in rows])}
+    )
 
 
 def _describe_ids(rows: Sequence[ProjectHint | ProjectReference]) -> str:

@@ -101,6 +101,9 @@ class PlaceFinder:
         if decided is not None:
             error = error * (1 - resize_area(decided, self._shape))
         self._error = error
+        self._points = make_grid(embedding.shape)
+        self._masks: list[FloatArray] = []
+        """The objects of the first points, each (h, w) float32 in [0, 1]."""
 
     @property
     def max_priority(self) -> float:
@@ -113,8 +116,8 @@ class PlaceFinder:
         The object of a place is decided for all later ones. A large surface, such as a sky, may
         have several places, if one click does not cover it.
         """
-        points = make_grid(self._embedding.shape)
-        masks = self._segment(points)
+        self.advance(len(self._points))
+        masks = np.stack(self._masks)
         undecided = np.ones(self._shape, np.float32)
         places: list[Place] = []
         while len(places) < count:
@@ -122,15 +125,22 @@ class PlaceFinder:
             best = int(gains.argmax())
             if gains[best] <= 0 or (masks[best] * undecided).mean() < MIN_ADDED_AREA:
                 break
-            places.append(self._describe(points[best], masks[best], float(gains[best])))
+            places.append(self._describe(self._points[best], masks[best], float(gains[best])))
             undecided *= 1 - masks[best]
         return places
 
-    def _segment(self, points: list[tuple[float, float]]) -> FloatArray:
-        """Return the object of each point on the grid of the prediction: (K, h, w) float32."""
-        segmentation = self._colorizer.segmentation
-        masks = segmentation.segment_clicks(self._embedding, [Points([point]) for point in points])
-        return np.stack([resize_area(smoothstep(m, *CLICK_LIMITS), self._shape) for m in masks])
+    def advance(self, count: int) -> bool:
+        """Simulate up to `count` of the clicks that `find` needs; return whether none is left.
+
+        It lets a program do other work between the parts of a long computation.
+        """
+        points = self._points[len(self._masks) : len(self._masks) + count]
+        if points:
+            masks = self._colorizer.segmentation.segment_clicks(
+                self._embedding, [Points([point]) for point in points]
+            )
+            self._masks += [resize_area(smoothstep(m, *CLICK_LIMITS), self._shape) for m in masks]
+        return len(self._masks) == len(self._points)
 
     def _describe(self, point: tuple[float, float], mask: FloatArray, gain: float) -> Place:
         confidence = (self._confidence * mask).sum() / max(float(mask.sum()), 1e-6)
@@ -139,16 +149,29 @@ class PlaceFinder:
     def _find_colors(self, point: tuple[float, float]) -> tuple[LikelyColor, ...]:
         if self._distribution is None:
             return ()
-        height, width = self._shape
-        row, column = int(point[1] * height), int(point[0] * width)
-        rows = slice(max(row - COLOR_RADIUS, 0), row + COLOR_RADIUS + 1)
-        columns = slice(max(column - COLOR_RADIUS, 0), column + COLOR_RADIUS + 1)
-        shares = self._distribution.probabilities[:, rows, columns].mean(axis=(1, 2))
-        luma = resize_area(self._prediction.proxy, self._shape)[rows, columns].mean()
-        return tuple(
-            LikelyColor(format_color(ab, float(luma)), share)
-            for ab, share in merge_bins(shares, self._distribution.bins)
-        )
+        return find_likely_colors(self._distribution, self._prediction.proxy, point)
+
+
+def find_likely_colors(
+    distribution: ColorDistribution, proxy: FloatArray, point: tuple[float, float]
+) -> tuple[LikelyColor, ...]:
+    """Return the likely colors at a point, given as fractions (x, y), by decreasing probability.
+
+    Args:
+        distribution: the distribution of colors in an upright image.
+        proxy: Y' of the image, (H, W) float32 in [0, 1].
+        point: the point.
+    """
+    height, width = distribution.probabilities.shape[1:]
+    row, column = min(int(point[1] * height), height - 1), min(int(point[0] * width), width - 1)
+    rows = slice(max(row - COLOR_RADIUS, 0), row + COLOR_RADIUS + 1)
+    columns = slice(max(column - COLOR_RADIUS, 0), column + COLOR_RADIUS + 1)
+    shares = distribution.probabilities[:, rows, columns].mean(axis=(1, 2))
+    luma = resize_area(proxy, (height, width))[rows, columns].mean()
+    return tuple(
+        LikelyColor(format_color(ab, float(luma)), share)
+        for ab, share in merge_bins(shares, distribution.bins)
+    )
 
 
 def make_grid(shape: tuple[int, int]) -> list[tuple[float, float]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vidcolor.errors import UsageError
 from vidcolor.progress import Progress
-from vidcolor.project.approvals import get_state
+from vidcolor.project.approvals import get_state, is_kept_gray
 from vidcolor.project.stills import ProjectStills
 from vidcolor.project.views import ShotSequence
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vidcolor.colorizer import Colorizer
     from vidcolor.progress import ProgressCallback
     from vidcolor.project.document import ProjectDocument
-    from vidcolor.project.places import LikelyColor, Place
+    from vidcolor.project.places import LikelyColor
     from vidcolor.project.still_renderer import StillRenderer
     from vidcolor.project.views import ProjectShot
 
@@ -80,8 +80,8 @@ def rank_places(
 ) -> list[ReviewPlace]:
     """Return the places of highest priority: uncertainty × area × time on screen.
 
-    Approved shots and titles are left out, and objects that have a hint. The middle frame of each
-    shot is examined.
+    Approved shots, titles and shots without saturation are left out, and objects that have a hint.
+    The middle frame of each shot is examined.
 
     Args:
         document: the content of the project.
@@ -97,7 +97,11 @@ def rank_places(
     if count < 1:
         raise UsageError(f"count must be at least 1, got {count}")
     renderer.colorizer.check_has_confidence()
-    indices = [index for index in indices if get_state(document, index) != "approved"]
+    indices = [
+        index
+        for index in indices
+        if get_state(document, index) != "approved" and not is_kept_gray(document, index)
+    ]
     best: list[ReviewPlace] = []
     for done, index in enumerate(indices, 1):
         lowest = best[-1].priority if len(best) == count else 0.0
@@ -116,27 +120,52 @@ def _find_in_shot(
     lowest: float,
 ) -> list[ReviewPlace]:
     """Return places of a shot; none if all of them have at most the priority `lowest`."""
-    from vidcolor.project.places import PlaceFinder
-
-    span = document.spans[index]
-    frame, num_frames = (span.mixed_range.stop + span.end) // 2, span.end - span.first
-    examined = renderer.examine(document, frame)
-    if examined is None:
-        return []
-    finder = PlaceFinder(
-        examined.prediction, examined.embedding, renderer.colorizer, examined.decided
-    )
+    review = ShotReview(document, index, renderer)
     # The segmentation of an image takes longer than everything else.
-    if finder.max_priority * num_frames <= lowest:
-        return []
-    return [_make_place(index + 1, frame, num_frames, place) for place in finder.find(count)]
+    return [] if review.max_priority <= lowest else review.find(count)
 
 
-def _make_place(shot: int, frame: int, num_frames: int, place: Place) -> ReviewPlace:
-    return ReviewPlace(
-        shot, frame, place.x, place.y, num_frames, place.area, place.confidence,
-        place.priority * num_frames, place.colors,
-    )  # fmt: skip
+class ShotReview:
+    """The examination of one shot, which can be done in parts."""
+
+    def __init__(self, document: ProjectDocument, index: int, renderer: StillRenderer) -> None:
+        """Examine the middle frame of the shot with an index, from 0.
+
+        Raises:
+            UsageError: the generator does not estimate its confidence.
+            InputError: the source has changed.
+        """
+        from vidcolor.project.places import PlaceFinder
+
+        renderer.colorizer.check_has_confidence()
+        span = document.spans[index]
+        self._shot, self._num_frames = index + 1, span.end - span.first
+        self._frame = (span.mixed_range.stop + span.end) // 2
+        examined, self._finder = renderer.examine(document, self._frame), None
+        if examined is not None:
+            self._finder = PlaceFinder(
+                examined.prediction, examined.embedding, renderer.colorizer, examined.decided
+            )
+
+    @property
+    def max_priority(self) -> float:
+        """Upper limit of the priority of any place; 0 for a title."""
+        return 0.0 if self._finder is None else self._finder.max_priority * self._num_frames
+
+    def advance(self, count: int) -> bool:
+        """Do a part of the work of `find`; see `PlaceFinder.advance`."""
+        return self._finder is None or self._finder.advance(count)
+
+    def find(self, count: int) -> list[ReviewPlace]:
+        """Return up to `count` places by decreasing priority."""
+        places = () if self._finder is None else self._finder.find(count)
+        return [
+            ReviewPlace(
+                self._shot, self._frame, place.x, place.y, self._num_frames, place.area,
+                place.confidence, place.priority * self._num_frames, place.colors,
+            )
+            for place in places
+        ]  # fmt: skip
 
 
 def make_command(project: Path, place: ReviewPlace) -> str:
@@ -162,8 +191,8 @@ class ProjectReview(ProjectStills):
     ) -> list[ReviewPlace]:
         """Return the places where a hint helps most: uncertainty × area × time on screen.
 
-        Approved shots and titles are left out, and objects that have a hint. The middle frame of
-        each shot is examined.
+        Approved shots, titles and shots without saturation are left out, and objects that have a
+        hint. The middle frame of each shot is examined.
 
         Args:
             count: maximum number of places.
@@ -179,7 +208,7 @@ class ProjectReview(ProjectStills):
             UsageError: the generator does not estimate its confidence, or the count is not
                 positive.
         """
-        renderer = self._get_renderer(colorizer)
+        renderer = self.open_renderer(colorizer)
         indices = [shot.index for shot in (ShotSequence(self) if shots is None else shots)]
 
         def report(done: int, total: int) -> None:

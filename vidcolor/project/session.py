@@ -20,12 +20,10 @@ from vidcolor.project.history import (
     restore,
 )
 from vidcolor.project.rows import Change
-from vidcolor.project.store import lock_project, read_project, write_project
+from vidcolor.project.store import StoredProject, lock_project, read_project, write_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from vidcolor.project.store import StoredProject
 
     Edit = Callable[[ProjectDocument], ProjectDocument]
 
@@ -68,6 +66,11 @@ class ProjectSession:
     def document(self) -> ProjectDocument:
         """The current content, with the changes that are not saved."""
         return self._document
+
+    @property
+    def stored(self) -> StoredProject:
+        """The content of the file as it was read or written last."""
+        return StoredProject(self._saved, self._file_digest)
 
     @property
     def folder(self) -> Path:
@@ -259,7 +262,10 @@ class ProjectSession:
 
     def reload(self) -> None:
         """Read the file again, and drop the changes that are not saved."""
-        stored = read_project(self.path)
+        self.show(read_project(self.path))
+
+    def show(self, stored: StoredProject) -> None:
+        """Use what was read from the file elsewhere, and drop the changes that are not saved."""
         self._document = self._saved = stored.document
         self._file_digest = stored.file_digest
         self._has_checked_hand_edits = False

@@ -24,6 +24,7 @@ from vidcolor.hints.objects import (
 )
 from vidcolor.imaging.resize import resize_area
 from vidcolor.imaging.smoothstep import smoothstep
+from vidcolor.project.recent import Recent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 _MAX_SEGMENTED = 64
 """Maximum number of hinted frames whose masks are kept."""
+_MAX_FOUND = 32
+"""Maximum number of frames whose objects are kept."""
 
 
 class _Segmented(NamedTuple):
@@ -49,6 +52,18 @@ class _Segmented(NamedTuple):
     alphas: FloatArray
     """(K, H, W) float32 in [0, 1]."""
     memory: Memory
+
+
+class FoundObjects(NamedTuple):
+    """The objects of the hints of a shot in one of its frames."""
+
+    objects: list[HintedObject]
+    """K objects, with the discs of all frames of the shot."""
+    hinted: list[tuple[int, ...]]
+    """The frames with hints of each object."""
+    masks: FloatArray
+    """Their alpha: (K, h, w) float32 in [0, 1] on the grid of masks. It is 0 if the object is not
+    found."""
 
 
 def place_shot_hints(
@@ -77,6 +92,7 @@ class ObjectFinder:
         """Prepare; `size` is H, W of the displayed frame, in which discs are placed."""
         self._segmentation, self._embed, self._size = segmentation, embed, size
         self._segmented: OrderedDict[object, _Segmented] = OrderedDict()
+        self._found: Recent[FoundObjects] = Recent(_MAX_FOUND)
 
     def paint(
         self, frame: int, discs: Mapping[int, Sequence[HintDisc]], proxy_shape: tuple[int, int]
@@ -88,6 +104,23 @@ class ObjectFinder:
             discs: the discs of each hinted frame of its shot, in order; see `place_shot_hints`.
             proxy_shape: H, W of the proxy.
         """
+        found = self.find_masks(frame, discs, proxy_shape)
+        # Where objects overlap, the one with the nearest hint is most likely right.
+        distances = [min(abs(n - frame) for n in numbers) for numbers in found.hinted]
+        priorities = np.array([1 / (1 + d) for d in distances], np.float32)
+        neutral = np.zeros((2, *found.masks.shape[1:]), np.float32)
+        return paint_objects(found.objects, found.masks, neutral, priorities)
+
+    def find_masks(
+        self, frame: int, discs: Mapping[int, Sequence[HintDisc]], proxy_shape: tuple[int, int]
+    ) -> FoundObjects:
+        """Find the objects of a shot in an upright frame; arguments are those of `paint`."""
+        key = frame, tuple((n, tuple(placed)) for n, placed in discs.items())
+        return self._found.get(key, lambda: self._find_masks(frame, discs, proxy_shape))
+
+    def _find_masks(
+        self, frame: int, discs: Mapping[int, Sequence[HintDisc]], proxy_shape: tuple[int, int]
+    ) -> FoundObjects:
         objects = group_discs([disc for placed in discs.values() for disc in placed])
         shape = mask_shape(np.empty(proxy_shape, np.float32))
         masks = np.zeros((len(objects), *shape), np.float32)
@@ -98,10 +131,7 @@ class ObjectFinder:
             members = [k for k, numbers in enumerate(hinted) if numbers == frames]
             alphas = self._find(frame, frames, objects, members, discs)
             masks[members] = [resize_area(alpha, shape) for alpha in alphas]
-        # Where objects overlap, the one with the nearest hint is most likely right.
-        distances = [min(abs(n - frame) for n in numbers) for numbers in hinted]
-        priorities = np.array([1 / (1 + d) for d in distances], np.float32)
-        return paint_objects(objects, masks, np.zeros((2, *shape), np.float32), priorities)
+        return FoundObjects(objects, hinted, masks)
 
     def _find(
         self,

@@ -1,18 +1,18 @@
-"""Stills: single frames of a project in color, without encoding and without optical flow.
+"""Stills: single frames of a project in color, without encoding.
 
 A still is predicted with the decisions of its shot. The rendered film differs in three ways: it
-propagates color between key frames, it tracks the objects of hints from frame to frame, and it
-cross-fades the color of dissolves. A still needs the decoded frame only, and that of each hint of
-its shot.
+propagates color between key frames, it tracks the objects of hints and the color of references from
+frame to frame, and it cross-fades the color of dissolves. A still needs the decoded frame only, and
+those of the hints and references of its shot.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections import OrderedDict
-from dataclasses import dataclass, replace
+from collections import deque
+from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from vidcolor.film.sources import SegmentReader
 from vidcolor.film.titles import choose_title_mode
 from vidcolor.imaging.geometry import Geometry, rotate_size
 from vidcolor.imaging.guided_filter import GuidedUpsampler
-from vidcolor.imaging.overlay import ColorOverlay
+from vidcolor.imaging.overlay import ColorOverlay, composite_overlays
 from vidcolor.imaging.resize import resize_area, resize_linear
 from vidcolor.imaging.types import FloatArray
 from vidcolor.media.decode import Frame
@@ -34,8 +34,11 @@ from vidcolor.media.sequence import find_sequence
 from vidcolor.motion.flow import make_flow_input
 from vidcolor.project.identity import is_sequence
 from vidcolor.project.options import make_options
+from vidcolor.project.recent import Recent
 from vidcolor.project.render import make_shot_options, make_target
-from vidcolor.project.still_objects import ObjectFinder, place_shot_hints
+from vidcolor.project.still_frames import ExaminedFrame, Still
+from vidcolor.project.still_objects import FoundObjects, ObjectFinder, place_shot_hints
+from vidcolor.project.still_references import ReferencePainter
 from vidcolor.propagation.propagate import UPSAMPLING_RADIUS
 from vidcolor.shots.shot_options import make_saturation_finder, make_vividness_finder
 from vidcolor.titles.paint import paint_uniform
@@ -43,68 +46,23 @@ from vidcolor.titles.shots import Title, make_title_finder
 from vidcolor.uncertainty import UncertainRegion, compute_review_priority, find_regions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable
     from pathlib import Path
 
     from vidcolor.colorizer import Colorizer
     from vidcolor.film.analysis import FilmAnalysis
     from vidcolor.film.plan import FilmPlan
+    from vidcolor.generators.base import ColorDistribution
     from vidcolor.hints.discs import HintDisc
     from vidcolor.imaging.types import Rgb
-    from vidcolor.options import ColorizeOptions
+    from vidcolor.options import ColorizeOptions, Hint
     from vidcolor.project.document import ProjectDocument
     from vidcolor.segmentation.model import EmbeddedImage
 
-_MAX_DECODED, _MAX_ANALYZED = 2, 16
+_MAX_DECODED, _MAX_ANALYZED = 4, 16
 """Numbers of decoded frames, and of proxies, embeddings and predictions, that are kept."""
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Still:
-    """One frame of a project in color."""
-
-    frame: int
-    """Index of the frame."""
-    color: Rgb
-    """R'G'B' as the film will have it, upright with square pixels: (H, W, 3) uint8."""
-    gray: Rgb
-    """Y' of the source as R'G'B': (H, W, 3) uint8."""
-    regions: tuple[UncertainRegion, ...]
-    """The least certain regions; empty if the generator has no confidence."""
-    discs: tuple[HintDisc, ...]
-    """The hints of this frame, in pixels of the displayed frame at `size`."""
-    size: tuple[int, int]
-    """H, W of the displayed frame, in which discs are placed."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExaminedFrame:
-    """What is known about a frame of a picture before its decisions are applied."""
-
-    prediction: ProxyPrediction
-    """Upright prediction without hints."""
-    embedding: EmbeddedImage
-    """Embedding of its proxy."""
-    decided: FloatArray | None
-    """Weight of the objects of hints of its shot: (h, w) float32 in [0, 1]; None without hints."""
-
-
-class _Recent(Generic[T]):
-    """The values that were used last, by their keys."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._values: OrderedDict[Hashable, T] = OrderedDict()
-
-    def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return the value of a key, which is made if it is not kept."""
-        if key not in self._values:
-            self._values[key] = make()
-        self._values.move_to_end(key)
-        while len(self._values) > self._count:
-            self._values.popitem(last=False)
-        return self._values[key]
+_MAX_SKIPPED = 4
+"""Number of frames of a film up to which decoding is about as fast as a seek."""
 
 
 class StillRenderer:
@@ -126,7 +84,7 @@ class StillRenderer:
 
         Args:
             path: the project.
-            document: its content, of which the options of the film are used.
+            document: its content, on whose options the plan depends.
             source: the source, as `Project.find_source` returns it.
             analysis: its timestamps, checksums and titles.
             colorizer: the generator.
@@ -135,19 +93,24 @@ class StillRenderer:
             VidcolorError: the source cannot be read, or its result cannot be planned.
         """
         self._path, self._analysis, self._colorizer = path, analysis, colorizer
-        self._options = make_options(document.options, str(path))
+        self.checkpoint: Callable[[], None] = lambda: None
+        """Called between steps; what it raises ends a method, which can be called again."""
+        options = make_options(document.options, str(path))
         target = make_target(path, document, source)
         sequence = find_sequence(source) if is_sequence(source) else None
-        request = FilmRequest(source, target, self._options, sequence)
+        request = FilmRequest(source, target, options, sequence)
         self._plan: FilmPlan = request.make_plan()
-        self._source = request.make_source(self._plan)
-        video = self._plan.video
+        self._source, video = request.make_source(self._plan), self._plan.video
         self._geometry, self._upsample = video.geometry, GuidedUpsampler(UPSAMPLING_RADIUS)
         self._size = rotate_size((video.height, video.width), self._geometry.quarter_turns)
-        self._frames = _Recent[Frame](_MAX_DECODED)
-        self._proxies = _Recent[FloatArray](_MAX_ANALYZED)
-        self._embeddings: _Recent[EmbeddedImage] = _Recent(_MAX_ANALYZED)
-        self._predictions = _Recent[ProxyPrediction](_MAX_ANALYZED)
+        self._reader: SegmentReader | None = None
+        self._next = 0
+        self._frames = Recent[Frame](_MAX_DECODED)
+        self._proxies = Recent[FloatArray](_MAX_ANALYZED)
+        self._distributions: Recent[ColorDistribution | None] = Recent(_MAX_DECODED)
+        self._chosen_options: Recent[tuple[ProjectDocument, ColorizeOptions]] = Recent(1)
+        self._embeddings: Recent[EmbeddedImage] = Recent(_MAX_ANALYZED)
+        self._predictions = Recent[ProxyPrediction](_MAX_ANALYZED)
 
     @single_threaded_opencv()
     def render(
@@ -162,21 +125,97 @@ class StillRenderer:
             UsageError: a hint lies outside the frame.
         """
         discs = self._place_hints(document, index)
-        options = self._options.replace(shots=make_shot_options(document))
+        options = self._choose_options(document)
         prediction = self._predict(document, options, index, discs)
         frame, size = self._read(index), self._choose_size(max_size)
-        av_frame = compose_output(
-            self._plan, frame, self._to_stored(prediction), self._colorizer, options,
-            make_saturation_finder(options)(index),
-        )  # fmt: skip
         return Still(
             frame=index,
-            color=render_rgb(av_frame, self._plan.output_video, size),
+            color=self._compose(options, frame, prediction, size),
             gray=self._make_gray(frame, size),
             regions=self._find_regions(prediction),
             discs=discs.get(index, ()),
             size=self._size,
         )
+
+    @single_threaded_opencv()
+    def render_color(
+        self, document: ProjectDocument, index: int, max_size: tuple[int, int] | None = None
+    ) -> Rgb:
+        """Return `Still.color` only; arguments and errors are those of `render`."""
+        discs = self._place_hints(document, index)
+        options = self._choose_options(document)
+        prediction = self._predict(document, options, index, discs)
+        return self._compose(options, self._read(index), prediction, self._choose_size(max_size))
+
+    @single_threaded_opencv()
+    def render_gray(self, index: int, max_size: tuple[int, int] | None = None) -> Rgb:
+        """Return `Still.gray` only, for which nothing is predicted; arguments as in `render`."""
+        return self._make_gray(self._read(index), self._choose_size(max_size))
+
+    @single_threaded_opencv()
+    def render_confidence(
+        self, document: ProjectDocument, index: int, max_size: tuple[int, int] | None = None
+    ) -> Rgb:
+        """Return the confidence of the color as gray, white for 1: (H, W, 3) uint8.
+
+        Arguments and errors are those of `render`.
+
+        Raises:
+            UsageError: the generator does not estimate its confidence.
+        """
+        self._colorizer.check_has_confidence()
+        confidence = self.predict(document, index).confidence
+        width, height = self._choose_size(max_size)
+        gray = np.rint(255 * np.clip(resize_linear(confidence, (height, width)), 0, 1))
+        return np.repeat(gray.astype(np.uint8)[..., None], 3, axis=-1)
+
+    @single_threaded_opencv()
+    def predict(self, document: ProjectDocument, index: int) -> ProxyPrediction:
+        """Return the upright prediction of a frame with its hints, as `render` composes it."""
+        options = self._choose_options(document)
+        return self._predict(document, options, index, self._place_hints(document, index))
+
+    @single_threaded_opencv()
+    def find_objects(
+        self, document: ProjectDocument, index: int, hint: Hint | None = None
+    ) -> FoundObjects:
+        """Find the objects of the hints of a shot in one of its frames.
+
+        Args:
+            document, index: as in `render`.
+            hint: a further hint in a frame of the same shot, which is seen together with those of
+                the document. The last disc of its object is that of this hint.
+
+        Raises:
+            InputError: the source has changed.
+            UsageError: a hint lies outside the frame.
+        """
+        discs = self._place_hints(document, index)
+        if hint is not None:
+            ((frame, placed),) = place_shot_hints([hint], self._size).items()
+            discs = dict(sorted({**discs, frame: (*discs.get(frame, ()), *placed)}.items()))
+        height, width = self._get_proxy(index).shape
+        return self._object_finder.find_masks(index, discs, (height, width))
+
+    def close(self) -> None:
+        """Close the source. The next frame opens it again."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _compose(
+        self,
+        options: ColorizeOptions,
+        frame: Frame,
+        prediction: ProxyPrediction,
+        size: tuple[int, int],
+    ) -> Rgb:
+        """Return a frame as the film will have it, for `size` = (W, H)."""
+        av_frame = compose_output(
+            self._plan, frame, self._to_stored(prediction), self._colorizer, options,
+            make_saturation_finder(options)(frame.index),
+        )  # fmt: skip
+        return render_rgb(av_frame, self._plan.output_video, size)
 
     @property
     def colorizer(self) -> Colorizer:
@@ -189,27 +228,61 @@ class StillRenderer:
 
         Errors are those of `render`.
         """
-        options = self._options.replace(shots=make_shot_options(document))
+        options = self._choose_options(document)
         if self._find_title(document, options, index) is not None:
             return None
-        prediction, decided = self._predict(document, options, index, {}), None
+        prediction = self._predict(document, options, index, {})
+        decided = None if prediction.overlay is None else prediction.overlay.alpha
         # An object that keeps its automatic color is decided as well.
         if discs := {
             number: tuple(replace(disc, ab=disc.ab or (0.0, 0.0)) for disc in placed)
             for number, placed in self._place_hints(document, index).items()
         }:
             height, width = prediction.proxy.shape
-            decided = self._object_finder.paint(index, discs, (height, width)).alpha
+            alpha = self._object_finder.paint(index, discs, (height, width)).alpha
+            decided = alpha if decided is None else np.maximum(decided, alpha)
         return ExaminedFrame(prediction, self._embed(index), decided)
+
+    def _choose_options(self, document: ProjectDocument) -> ColorizeOptions:
+        """Return the options of a document, with those of its shots."""
+
+        def make() -> tuple[ProjectDocument, ColorizeOptions]:
+            options = make_options(document.options, str(self._path))
+            return document, options.replace(shots=make_shot_options(document))
+
+        # The kept document prevents that another one gets its identity.
+        return self._chosen_options.get(id(document), make)[1]
+
+    @single_threaded_opencv()
+    def predict_distribution(self, index: int) -> tuple[FloatArray, ColorDistribution | None]:
+        """Return the upright proxy of a frame, and the distribution of colors in it.
+
+        The distribution is None if the generator has none; see `Colorizer.predict_distribution`.
+        """
+        proxy = self._get_proxy(index)
+        distribution = self._distributions.get(
+            index, lambda: self._colorizer.predict_distribution(proxy)
+        )
+        return proxy, distribution
 
     def _read(self, index: int) -> Frame:
         return self._frames.get(index, lambda: self._decode(index))
 
     def _decode(self, index: int) -> Frame:
-        reader = SegmentReader(self._plan, self._analysis, self._source)
-        frames = reader.frames(index, index + 1)
-        with contextlib.closing(reader), contextlib.closing(frames):
-            return next(frames)
+        # The source stays open: a frame soon after the last one needs no seek.
+        if self._reader is None:
+            self._reader, self._next = SegmentReader(self._plan, self._analysis, self._source), 0
+        limit = 0 if self._source.sequence else _MAX_SKIPPED
+        first = self._next if 0 <= index - self._next <= limit else index
+        try:
+            with contextlib.closing(self._reader.frames(first, index + 1)) as frames:
+                frame, self._next = deque(frames, maxlen=1).pop(), index + 1
+        except BaseException:
+            self.close()
+            raise
+        # The luma is a view of a buffer that the decoder shares, and that composition replaces.
+        frame.luma = frame.luma.copy()
+        return frame
 
     def _get_proxy(self, index: int) -> FloatArray:
         def make() -> FloatArray:
@@ -220,6 +293,7 @@ class StillRenderer:
 
     def _embed(self, index: int) -> EmbeddedImage:
         proxy = self._get_proxy(index)
+        self.checkpoint()
         return self._embeddings.get(index, lambda: self._colorizer.segmentation.embed(proxy))
 
     @cached_property
@@ -233,6 +307,12 @@ class StillRenderer:
         rows = document.get_hints(document.find_shot(index))
         hints = [row.to_hint(f"{self._path}: hint {row.id}") for row in rows]
         return place_shot_hints(hints, self._size)
+
+    @cached_property
+    def _reference_painter(self) -> ReferencePainter:
+        return ReferencePainter(
+            self._plan.video, self._colorizer, self._read, self._get_proxy, self._embed
+        )
 
     def _predict(
         self,
@@ -248,9 +328,14 @@ class StillRenderer:
         )
         if (title := self._find_title(document, options, index)) is not None:
             prediction = paint_uniform(prediction, title.ab, title.confidence)
-        if not discs:
+        overlay = None
+        if discs:
+            overlay = self._object_finder.paint(index, discs, (proxy.shape[0], proxy.shape[1]))
+        if references := self._reference_painter.choose(self._path, document, index):
+            below = self._reference_painter.paint(index, references, vividness)
+            overlay = below if overlay is None else composite_overlays(overlay, below)
+        if overlay is None:
             return prediction
-        overlay = self._object_finder.paint(index, discs, (proxy.shape[0], proxy.shape[1]))
         alpha = resize_linear(overlay.alpha, prediction.confidence.shape)
         confidence = np.maximum(prediction.confidence, alpha)
         return replace(prediction, confidence=confidence, overlay=overlay)

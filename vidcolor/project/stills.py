@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from vidcolor.project.options import make_options
+from vidcolor.project.options import SHOT_OPTIONS, make_options
 from vidcolor.project.session import ProjectSession
 from vidcolor.project.views import ShotSequence
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from vidcolor.colorizer import Colorizer
     from vidcolor.film.analysis import FilmAnalysis
     from vidcolor.imaging.types import Rgb
-    from vidcolor.project.still_renderer import Still, StillRenderer
+    from vidcolor.project.still_frames import Still
+    from vidcolor.project.still_renderer import StillRenderer
 
 
 class ProjectStills(ProjectSession):
@@ -41,8 +42,9 @@ class ProjectStills(ProjectSession):
     ) -> Rgb:
         """Return one frame in color with the decisions of its shot, without rendering the film.
 
-        Color is not propagated between key frames, and objects of hints are not tracked, so a still
-        differs slightly from the result. References are not shown.
+        Color is not propagated between key frames, and hints and references are not tracked, so a
+        still differs slightly from the result. A reference without a frame is shown where it
+        matches the shot; if it matches no shot, its palette is not shown.
 
         Args:
             frame: number of the frame, from 0.
@@ -70,20 +72,30 @@ class ProjectStills(ProjectSession):
         Arguments and errors are those of `still`.
         """
         ShotSequence(self).at(frame)  # reports a frame that does not exist
-        renderer = self._get_renderer(colorizer)
+        renderer = self.open_renderer(colorizer)
         return renderer.render(self.document, frame, max_size)
 
-    def _get_renderer(self, colorizer: Colorizer | None) -> StillRenderer:
-        """Return the renderer of the source and the options of the film."""
+    def open_renderer(self, colorizer: Colorizer | None = None) -> StillRenderer:
+        """Return what renders single frames of the source, with any decisions.
+
+        It stays the same while the source and the options are the same that its plan depends on.
+
+        Raises:
+            InputError: the source is missing, or has changed.
+            VidcolorError: the generator cannot be loaded, or the result cannot be planned.
+        """
         from vidcolor.colorizer import Colorizer
         from vidcolor.project.still_renderer import StillRenderer
 
         document = self.document
-        key = document.source, dict(document.options), colorizer
+        planned = {k: v for k, v in document.options.items() if k not in SHOT_OPTIONS}
+        key = document.source, planned, colorizer
         if self._renderer is None or self._renderer_key != key:
             options = make_options(document.options, str(self.path))
             generator = colorizer or Colorizer.from_options(options)
             generator.check_options(options)
+            if self._renderer is not None:
+                self._renderer.close()
             self._renderer = StillRenderer(
                 self.path, document, self.find_source(), self.analyze(), generator
             )

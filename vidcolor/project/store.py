@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 SUFFIX = ".vidcolor.json"
 """Suffix of project files."""
+ANALYSIS_FILE = "analysis.json"
+"""Name of the analysis of the source in the cache directory; see `project.cache`."""
 LOCK_TIMEOUT_S = 5.0
 """Time to wait for another process that changes the same project, in seconds."""
 _LOCK_FILE = "project.lock"

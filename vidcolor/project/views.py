@@ -21,6 +21,7 @@ from vidcolor.project.decisions import (
 from vidcolor.project.identity import to_stored_path
 from vidcolor.project.rows import ProjectHint, ProjectReference, ShotRow
 from vidcolor.project.session import ProjectSession, format_now
+from vidcolor.timecode import format_frames
 
 if TYPE_CHECKING:
     from vidcolor.project.rows import Change
@@ -184,7 +185,7 @@ class ShotSequence(Sequence[ProjectShot]):
         if not 0 <= frame < document.source.num_frames:
             raise UsageError(
                 f"{self._session.path}: frame {frame} does not exist; the film has "
-                f"{document.source.num_frames} frames"
+                f"{format_frames(document.source.num_frames)}"
             )
         return self[document.find_shot(frame)]
 
@@ -244,6 +245,54 @@ class HintList:
         return session.change(
             "add-hint",
             lambda document: edits.add_rows(document, "hints", [{**row, **stamp} for row in rows]),
+        )
+
+    def set(self, number: int, *, evidence: str | None = None, **values: Any) -> Change | None:
+        """Change fields of the hint with a number, such as its color or radius, in one change.
+
+        None removes a value. Evidence replaces that of the hint.
+
+        Raises:
+            UsageError: there is no such hint, or a value is invalid.
+        """
+        return self._set("set-hint", number, values, evidence)
+
+    def move(
+        self,
+        number: int,
+        x: float | str,
+        y: float | str,
+        *,
+        frame: int | None = None,
+        unit: str | None = None,
+        evidence: str | None = None,
+    ) -> Change | None:
+        """Move the hint with a number; with `frame`, to another frame.
+
+        A radius in the unit of the old position is removed if the unit changes.
+
+        Raises:
+            UsageError: there is no such hint, or the place is outside the frame.
+        """
+        values: dict[str, Any] = {"x": x, "y": y, "unit": unit}
+        if frame is not None:
+            values["frame"] = frame
+        row = next((row for row in self._session.document.hints if row.id == number), None)
+        if row is not None and isinstance(row.radius, int | float):
+            moved = row.replace(x=x, y=y, unit=unit)
+            if moved.to_hint("").in_fractions != row.to_hint("").in_fractions:
+                values["radius"] = None
+        return self._set("move-hint", number, values, evidence)
+
+    def _set(
+        self, do: str, number: int, values: dict[str, Any], evidence: str | None
+    ) -> Change | None:
+        if evidence is not None:
+            values["evidence"] = evidence
+        return self._session.change(
+            do,
+            lambda document: edits.set_row_fields(document, "hints", number, values),
+            evidence,
         )
 
     def remove(self, *ids: int, evidence: str | None = None) -> Change | None:

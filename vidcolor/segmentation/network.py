@@ -366,6 +366,7 @@ def _fit(x: Tensor, like: Tensor) -> Tensor:
 
 def _max_where(similarity: Tensor, selected: Tensor) -> Tensor:
     """Return the highest similarity to the selected memory cells, for each cell."""
-    if not bool(selected.any()):
+    columns = selected.nonzero()[:, 0]
+    if not len(columns):
         return similarity.new_full((len(similarity),), _NO_SIMILARITY)
-    return similarity[:, selected].amax(1)
+    return similarity.index_select(1, columns).amax(1)  # faster than a boolean index

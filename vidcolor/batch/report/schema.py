@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vidcolor.batch.runner import TaskResult
+    from vidcolor.batch.task import Task
     from vidcolor.film.plan import FilmPlan
     from vidcolor.film.request import FilmResult
     from vidcolor.media.streams import StreamDecision
@@ -90,6 +91,8 @@ class ProjectRecord(Record):
     revision: int
     decisions: int
     """Number of decisions of people."""
+    shots: str | None = None
+    """Numbers of the shots, such as ``12-15``, if the result is an excerpt."""
 
 
 class RegionRecord(Record):
@@ -272,9 +275,16 @@ def make_record(outcome: TaskResult) -> ResultRecord:
         lost_hints=_make_lost_records(result),
         options=task.options.to_json(),
         provenance=_make_provenance_record(result.provenance) if result else None,
-        project=ProjectRecord(**asdict(task.project)) if task.project else None,
+        project=_make_project_record(task),
         versions=get_library_versions(),
     )
+
+
+def _make_project_record(task: Task) -> ProjectRecord | None:
+    if task.project is None:
+        return None
+    shots = None if task.excerpt is None else task.excerpt.numbers
+    return ProjectRecord(**asdict(task.project), shots=shots)
 
 
 def _make_video_record(plan: FilmPlan) -> VideoRecord:

@@ -259,18 +259,30 @@ class StillFormat:
         return "xmp" in self.stores
 
 
+_max_pixels = MAX_PIXELS
+"""The limit of this process."""
+
+
+def limit_pixels(max_pixels: int) -> None:
+    """Make this process refuse images with more pixels, if that is a lower limit."""
+    global _max_pixels  # readers of all formats check sizes, deep inside other calls
+    _max_pixels = min(MAX_PIXELS, max_pixels)
+
+
 def check_size(path: Path, width: int, height: int) -> None:
-    """Refuse an image without pixels or with more than `MAX_PIXELS`, before memory is allocated.
+    """Refuse an image without pixels or with too many pixels, before memory is allocated.
+
+    The limit is `MAX_PIXELS`, or that of `limit_pixels`.
 
     Raises:
         InputError: the image is refused.
     """
     if width < 1 or height < 1:
         raise InputError(f"{path}: damaged: declared size is {width}×{height}")
-    if width * height > MAX_PIXELS:
+    if width * height > _max_pixels:
         raise InputError(
-            f"{path}: declared size {width}×{height} exceeds {MAX_PIXELS // 10**6} million pixels; "
-            "crop or downscale it"
+            f"{path}: declared size {width}×{height} exceeds {_max_pixels / 1e6:.4g} million "
+            "pixels; crop or downscale it"
         )
 
 

@@ -108,5 +108,5 @@ def _list_decisions(project: Project, shot: ProjectShot) -> Iterator[str]:
     for noun, count in (("hint", len(shot.hints)), ("reference", len(shot.references))):
         if count:
             yield f"{count} {noun}{'' if count == 1 else 's'}"
-    if len(shot.references) or any(r.frame is None for r in project.references):
-        yield "references are not shown"
+    if not len(shot.references) and any(r.frame is None for r in project.references):
+        yield "references without a frame are shown where they match this shot"
