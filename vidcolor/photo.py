@@ -41,6 +41,7 @@ from vidcolor.watermark import draw_watermark
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vidcolor.color.tint import Tint
     from vidcolor.colorizer import ProxyPrediction
     from vidcolor.generators.predictor import HintArrays
     from vidcolor.hints.color_transfer import BasePrediction
@@ -72,6 +73,8 @@ class PhotoResult:
     """Regions whose color is least certain; None if the generator does not estimate confidence."""
     title_confidence: float | None = None
     """Confidence that the photo shows text only; None if it was colorized as a picture."""
+    tint: Tint | None = None
+    """Whether the source is gray, tinted in one hue, or in color."""
     num_frames: int = 1
     """Always 1. The field exists because `FilmResult` has it."""
 
@@ -107,13 +110,13 @@ def colorize_photo(
     )
     options = options.replace(hints=select_hints(load_hints(options), source))
     _check_outputs(source, target, options)
-    still, damaged = _read(source, options)
+    still, damaged = read_photo(source, options)
     if options.skip_color and still.tint == "color":
         raise InColorError(f"{source}: is in color and is left out (--skip-color)")
     colorizer = colorizer or Colorizer.from_options(options)
     colorizer.check_options(options)
     provenance = _describe_source(colorizer.make_provenance(options), source, damaged)
-    predict = partial(_predict_base, colorizer=colorizer, vividness=options.vividness)
+    predict = partial(predict_base, colorizer=colorizer, vividness=options.vividness)
     hints, hint_warnings = load_photo_hints(still, options, predict)
     recolorer = make_recolorer(colorizer, options)
     title_confidence = None
@@ -140,6 +143,7 @@ def colorize_photo(
             _find_uncertain_regions(still, prediction) if colorizer.has_confidence else None
         ),
         title_confidence=title_confidence,
+        tint=still.tint,
     )
 
 
@@ -170,7 +174,7 @@ def _check_outputs(source: Path, target: Path, options: ColorizeOptions) -> None
         raise UsageError(f"{path}: --confidence of a photo must be an image; use one of {choices}")
 
 
-def _read(source: Path, options: ColorizeOptions) -> tuple[Still, bool]:
+def read_photo(source: Path, options: ColorizeOptions) -> tuple[Still, bool]:
     """Return the decoded source, and whether it is damaged."""
     needs_color = bool(options.trust) or options.titles == "tint"
     read = partial(read_still, source, options.gray_from, with_source_rgb=needs_color)
@@ -228,9 +232,7 @@ def _recolor(
     return prediction, () if recolorer.found_color else (NO_COLOR_WARNING,)
 
 
-def _predict_base(
-    luma: FloatArray, colorizer: Colorizer, vividness: float | None
-) -> BasePrediction:
+def predict_base(luma: FloatArray, colorizer: Colorizer, vividness: float | None) -> BasePrediction:
     """Predict the colors of an upright photo without hints, from its Y' in [0, 1]."""
     proxy = colorizer.make_upright_proxy(luma)
     geometry = Geometry(width=luma.shape[1], height=luma.shape[0])

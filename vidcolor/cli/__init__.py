@@ -34,6 +34,7 @@ ProgramGroup.summaries = {
     "probe": "Show the contents of a film or photo, and the output that colorize would write.",
     "shots": "Detect the shots of a film: cuts, dissolves and fades.",
     "project": "Keep the shots of a film and the decisions about its color in one file.",
+    "studio": "Colorize photos and films in a browser: point at a color that is wrong.",
     "compare": "Show two or three films or photos in one file.",
     "evaluate": "Compare predicted colors with color originals.",
     "train": "Train weights on color photographs and films.",

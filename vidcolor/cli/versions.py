@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OPTIONAL_PACKAGES = {
+    "fastapi": "studio",
     "imagecodecs": "images",
     "onnxruntime": "onnx",
     "pillow-heif": "images",
     "ray": "ray",
+    "uvicorn": "studio",
 }
 """Packages that are not required, and the extra of vidcolor that installs each."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -127,6 +127,25 @@ class ColorDistribution:
     """Probability of each of Q colors: (Q, h, w) float32 in [0, 1], with a sum of 1."""
     bins: FloatArray
     """a*, b* of the colors: (Q, 2) float32."""
+
+
+@runtime_checkable
+class EncodingGenerator(Protocol):
+    """A generator that computes in a separate step what hints and vividness do not change."""
+
+    def encode(self, luma: Tensor) -> Any:
+        """Encode images; `luma` is L* as for `Generator`."""
+        ...
+
+    def decode(
+        self, image: Any, hints: Hints | None = None, vividness: float | None = None
+    ) -> Prediction:
+        """Predict color as `Generator` from the result of `encode`."""
+        ...
+
+    def decode_distribution(self, image: Any) -> ColorDistribution:
+        """Predict the distribution of colors without hints from the result of `encode`."""
+        ...
 
 
 @runtime_checkable

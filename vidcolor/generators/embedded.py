@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -30,6 +30,17 @@ if TYPE_CHECKING:
 
 NATIVE_SIZE = 256
 """Short side of the training images, in pixels."""
+
+
+class EncodedLuma(NamedTuple):
+    """What the network computes once for images, for any hints and vividness."""
+
+    luma: Tensor
+    """Padded L*, (N, 1, H, W) float32."""
+    size: tuple[int, int]
+    """Height and width of the prediction."""
+    features: tuple[Tensor, ...]
+    """Result of `EmbeddedNetwork.encode`."""
 
 
 class EmbeddedGenerator:
@@ -73,11 +84,25 @@ class EmbeddedGenerator:
         self, luma: Tensor, hints: Hints | None = None, vividness: float | None = None
     ) -> Prediction:
         """Predict color; see `Generator`."""
+        return self.decode(self.encode(luma), hints, vividness)
+
+    @torch.inference_mode()
+    def encode(self, luma: Tensor) -> EncodedLuma:
+        """Compute what hints and vividness do not change; see `EncodingGenerator`."""
+        check_inputs(luma, None)
+        padded, size = self._pad_luma(luma)
+        return EncodedLuma(padded, size, self.network.encode(padded))
+
+    @torch.inference_mode()
+    def decode(
+        self, image: EncodedLuma, hints: Hints | None = None, vividness: float | None = None
+    ) -> Prediction:
+        """Predict color from encoded images; see `Generator`."""
+        luma, size = image.luma, image.size
         check_inputs(luma, hints)
-        luma, size = self._pad_luma(luma)
         planes = () if hints is None else self._pad_hints(hints, size, luma.shape[-2:])
         density = planes[1] if planes else None
-        color = decode_bins(self.network(luma, *planes), self.network.bins)
+        color = decode_bins(self.network.decode(image.features, *planes), self.network.bins)
         ab = adjust_chroma(color, luma, vividness, density)[..., : size[0], : size[1]]
         concentration = color.concentration[..., : size[0], : size[1]]
         return Prediction(
@@ -87,9 +112,14 @@ class EmbeddedGenerator:
     @torch.inference_mode()
     def predict_distribution(self, luma: Tensor) -> ColorDistribution:
         """Predict the distribution of colors; see `DistributionGenerator`."""
-        check_inputs(luma, None)
-        luma, (height, width) = self._pad_luma(luma)
-        shares = torch.softmax(self.network(luma).float(), dim=1)[0, :, :height, :width]
+        return self.decode_distribution(self.encode(luma))
+
+    @torch.inference_mode()
+    def decode_distribution(self, image: EncodedLuma) -> ColorDistribution:
+        """Predict the distribution of colors of one encoded image; see `EncodingGenerator`."""
+        height, width = image.size
+        logits = self.network.decode(image.features).float()
+        shares = torch.softmax(logits, dim=1)[0, :, :height, :width]
         bins = self.network.bins.float()
         return ColorDistribution(shares.cpu().numpy(), bins.cpu().numpy())
 

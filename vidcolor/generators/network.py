@@ -322,7 +322,24 @@ class EmbeddedNetwork(nn.Module):
         Returns:
             Logits, (N, Q, H / 4, W / 4); float32, except in training under autocast.
         """
-        x = self._decode(luma, hint_ab, density).decoder4
+        return self.decode(self.encode(luma), hint_ab, density)
+
+    def encode(self, luma: Tensor) -> tuple[Tensor, ...]:
+        """Return the features of images that do not depend on hints; `luma` is that of `forward`.
+
+        They have the strides 2, 4, 8, 16 and 32.
+        """
+        features: tuple[Tensor, ...] = tuple(self.encoder(self._normalize(luma)))
+        return features
+
+    def decode(
+        self,
+        encoded: tuple[Tensor, ...],
+        hint_ab: Tensor | None = None,
+        density: Tensor | None = None,
+    ) -> Tensor:
+        """Predict as `forward` from the result of `encode`."""
+        x = self._decode(encoded, hint_ab, density).decoder4
         # The logits are computed in the precision of the head: bfloat16 would round them by up to
         # 0.06, and the temperature of the annealed mean would multiply that error.
         cells = x.permute(0, 2, 3, 1).to(self.head.weight.dtype)
@@ -338,13 +355,13 @@ class EmbeddedNetwork(nn.Module):
 
     def extract_features(self, luma: Tensor) -> ImageFeatures:
         """Return features of an image without hints; `luma` is that of `forward`."""
-        return self._decode(luma, None, None)
+        return self._decode(self.encode(luma), None, None)
 
     def _decode(
-        self, luma: Tensor, hint_ab: Tensor | None, density: Tensor | None
+        self, encoded: tuple[Tensor, ...], hint_ab: Tensor | None, density: Tensor | None
     ) -> ImageFeatures:
-        """Run encoder and decoder; the arguments are those of `forward`."""
-        f2, f4, f8, f16, f32 = self.encoder(self._normalize(luma))
+        """Run the decoder; the arguments are those of `decode`."""
+        f2, f4, f8, f16, f32 = encoded
         h4, h8, h16, h32 = self._hint_pyramid(hint_ab, density)
         x32 = self.attention32(self.join32(f32, h32))
         x16 = self.attention16(self.join16(_upsample_and_concat(x32, f16), h16))

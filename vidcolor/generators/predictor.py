@@ -15,18 +15,28 @@ a fixed number of threads:
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Self
+from functools import cached_property
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from vidcolor.color.lab import gray_to_lightness
-from vidcolor.generators.base import Generator, Hints, Prediction
+from vidcolor.generators.base import (
+    ColorDistribution,
+    DistributionGenerator,
+    EncodingGenerator,
+    Generator,
+    Hints,
+    Prediction,
+)
 from vidcolor.imaging.types import FloatArray
+
+T = TypeVar("T")
 
 MICRO_BATCH = {"cpu": 1, "cuda": 8, "mps": 1}
 """Number of frames per forward pass, by device type."""
@@ -120,10 +130,21 @@ class Predictor:
         frames, hints = batch
         with torch.inference_mode(), _deterministic_kernels(self._device):
             luma = gray_to_lightness(self._upload(frames[:, None]))
-            if hints is None:
-                return self.generator(luma, None, vividness)
-            uploaded = Hints(self._upload(hints.ab), self._upload(hints.density[:, None]))
-            return self.generator(luma, uploaded, vividness)
+            return self.generator(luma, self.upload_hints(hints), vividness)
+
+    def prepare(self, gray: FloatArray) -> FramePredictor:
+        """Prepare to predict the color of one frame, (h, w) in [0, 1], again and again."""
+        return FramePredictor(self, gray)
+
+    def run(self, work: Callable[[], T]) -> T:
+        """Run work on one frame in the thread pool, or in this thread if the device is no CPU."""
+        return work() if self._pool is None else self._pool.submit(work).result()
+
+    def upload_hints(self, hints: HintArrays | None) -> Hints | None:
+        """Copy hints to the device."""
+        if hints is None:
+            return None
+        return Hints(self._upload(hints.ab), self._upload(hints.density[:, None]))
 
     def _upload(self, array: FloatArray) -> torch.Tensor:
         """Copy an array to the device, as float32."""
@@ -132,6 +153,55 @@ class Predictor:
             return tensor.to(self._device)
         # Only copies from pinned memory are asynchronous.
         return tensor.pin_memory().to(self._device, non_blocking=True)
+
+
+class FramePredictor:
+    """Predicts the color of one frame again and again, with other hints or another vividness.
+
+    On a CPU, what these do not change is computed once, if the generator can do so. Only one thread
+    at a time may use it.
+    """
+
+    def __init__(self, predictor: Predictor, gray: FloatArray) -> None:
+        """Prepare; nothing is computed yet. Use `Predictor.prepare`."""
+        self._predictor, self._gray = predictor, gray
+        generator = predictor.generator
+        # Other devices compute whole batches, of which the last bits of a result depend.
+        self._encoder: EncodingGenerator | None = None
+        if generator.device == "cpu" and isinstance(generator, EncodingGenerator):
+            self._encoder = generator
+
+    @cached_property
+    def _luma(self) -> torch.Tensor:
+        return gray_to_lightness(torch.from_numpy(np.ascontiguousarray(self._gray))[None, None])
+
+    @cached_property
+    def _encoded(self) -> Any:
+        """Result of `EncodingGenerator.encode`."""
+        encoder = self._encoder
+        assert encoder is not None
+        return self._predictor.run(lambda: encoder.encode(self._luma))
+
+    def predict(
+        self, hints: HintArrays | None = None, vividness: float | None = None
+    ) -> PredictionArrays:
+        """Predict color: the same as `Predictor` predicts for this frame, (1, …)."""
+        encoder = self._encoder
+        if encoder is None:
+            return self._predictor(self._gray[None], hints, vividness)
+        encoded, uploaded = self._encoded, self._predictor.upload_hints(hints)
+        result = self._predictor.run(lambda: encoder.decode(encoded, uploaded, vividness))
+        return PredictionArrays(result.ab.numpy(), result.confidence[:, 0].numpy())
+
+    def predict_distribution(self) -> ColorDistribution | None:
+        """Predict the distribution of colors; None if the generator has none."""
+        encoder, generator = self._encoder, self._predictor.generator
+        if encoder is not None:
+            encoded = self._encoded
+            return self._predictor.run(lambda: encoder.decode_distribution(encoded))
+        if isinstance(generator, DistributionGenerator):
+            return generator.predict_distribution(self._luma)
+        return None
 
 
 def single_threaded_pool(threads: int | None = None) -> ThreadPoolExecutor:

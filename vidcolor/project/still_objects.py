@@ -6,7 +6,6 @@ does in `hints.object_tracks`, but without the key frames between them and witho
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -46,14 +45,6 @@ _MAX_FOUND = 32
 """Maximum number of frames whose objects are kept."""
 
 
-class _Segmented(NamedTuple):
-    """The objects of one group in a hinted frame."""
-
-    alphas: FloatArray
-    """(K, H, W) float32 in [0, 1]."""
-    memory: Memory
-
-
 class FoundObjects(NamedTuple):
     """The objects of the hints of a shot in one of its frames."""
 
@@ -91,7 +82,8 @@ class ObjectFinder:
     ) -> None:
         """Prepare; `size` is H, W of the displayed frame, in which discs are placed."""
         self._segmentation, self._embed, self._size = segmentation, embed, size
-        self._segmented: OrderedDict[object, _Segmented] = OrderedDict()
+        self._segmented: Recent[FloatArray] = Recent(_MAX_SEGMENTED)
+        self._memories: Recent[Memory] = Recent(_MAX_SEGMENTED)
         self._found: Recent[FoundObjects] = Recent(_MAX_FOUND)
 
     def paint(
@@ -145,9 +137,10 @@ class ObjectFinder:
         from vidcolor.segmentation.model import join_memories
 
         nearest = sorted(hinted, key=lambda n: abs(n - frame))[:MAX_HINTED]
-        known = {n: self._segment(n, objects, members, discs[n]) for n in nearest}
-        others = [known[n].memory for n in nearest if n != frame]
-        clicked = known[frame].alphas if frame in known else None
+        others = [self._remember(n, objects, members, discs[n]) for n in nearest if n != frame]
+        clicked = None
+        if frame in nearest:
+            clicked = self._segment(frame, objects, members, discs[frame])
         if not others:
             assert clicked is not None  # an object has at least one hinted frame
             return clicked
@@ -166,22 +159,34 @@ class ObjectFinder:
         objects: Sequence[HintedObject],
         members: Sequence[int],
         discs: Sequence[HintDisc],
-    ) -> _Segmented:
-        """Segment the objects of a group in a hinted frame by clicks."""
-        key = frame, tuple(objects), tuple(members)
-        if key not in self._segmented:
+    ) -> FloatArray:
+        """Segment the objects of a group in a hinted frame by clicks: (K, H, W) in [0, 1]."""
+
+        def make() -> FloatArray:
             image = self._embed(frame)
             points = self._make_points(objects, members, discs)
             alphas = smoothstep(segment_clicks(self._segmentation, image, points), *CLICK_LIMITS)
             for k, alpha in zip(members, alphas, strict=True):
                 for disc in _select(discs, objects[k]):  # a disc is always part of its object
                     fill_disc(disc, alpha, self._size)
-            memory = self._segmentation.remember(image, alphas)
-            self._segmented[key] = _Segmented(alphas, memory)
-        self._segmented.move_to_end(key)
-        while len(self._segmented) > _MAX_SEGMENTED:
-            self._segmented.popitem(last=False)
-        return self._segmented[key]
+            return alphas
+
+        return self._segmented.get((frame, tuple(objects), tuple(members)), make)
+
+    def _remember(
+        self,
+        frame: int,
+        objects: Sequence[HintedObject],
+        members: Sequence[int],
+        discs: Sequence[HintDisc],
+    ) -> Memory:
+        """Return the memory of the objects of a group in a hinted frame, which others need."""
+
+        def make() -> Memory:
+            alphas = self._segment(frame, objects, members, discs)
+            return self._segmentation.remember(self._embed(frame), alphas)
+
+        return self._memories.get((frame, tuple(objects), tuple(members)), make)
 
     def _make_points(
         self, objects: Sequence[HintedObject], members: Sequence[int], discs: Sequence[HintDisc]

@@ -1,0 +1,118 @@
+"""axe-core finds no serious violation in any view, wide and narrow, dark and light."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.helpers.films import read_reel, write_gray
+from tests.studio.browser.conftest import Visitor
+from tests.studio.browser.pointing import point_at, wait_for_picture
+from tests.studio.browser.server import Session
+
+pytestmark = pytest.mark.slow
+SCREENS = {
+    "1440 px, dark": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "dark"},
+    "390 px, light": {
+        "viewport": {"width": 390, "height": 844},
+        "color_scheme": "light",
+        "has_touch": True,
+        "reduced_motion": "reduce",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def photo(session: Session, samples: Path) -> str:
+    """The id of a photo with a hint."""
+    photo = session.add_photo(samples / "photo.jpg")
+    revision = session.get(f"/api/photos/{photo}")["revision"]
+    session.change(f"photos/{photo}", revision, do="add-hint", x=0.5, y=0.8, color="#884422")
+    return photo
+
+
+@pytest.fixture(scope="module")
+def film(session: Session, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The id of a film with a hint and an approved shot."""
+    frames = read_reel(55, 10, (160, 120)) + read_reel(325, 10, (160, 120))
+    film = session.add_film(write_gray(tmp_path_factory.mktemp("films") / "a.mkv", frames))
+    revision = session.get(f"/api/films/{film}")["revision"]
+    hint = {"frame": 0, "x": 0.5, "y": 0.8, "color": "#884422"}
+    state = session.change(f"films/{film}", revision, do="add-hint", **hint)
+    session.change(f"films/{film}", state["revision"], do="approve", shot=2)
+    return film
+
+
+def check(page: Page, place: str) -> list[str]:
+    """Return the serious violations, as lines."""
+    violations = Axe().run(page).response["violations"]
+    return [
+        f"{place}: {violation['id']}: {node['target']}: {node['failureSummary']}"
+        for violation in violations
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+
+
+def close_dialog(page: Page) -> None:
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+@pytest.mark.parametrize("screen", SCREENS.values(), ids=SCREENS.keys())
+def test_no_view_has_a_serious_violation(
+    session: Session, visitor: Callable[..., Visitor], photo: str, film: str, screen: dict
+) -> None:
+    person = visitor(**screen)
+    page = person.open()
+    expect(page.get_by_role("link", name=re.compile(r"photo\.jpg"))).to_be_visible()
+    found = check(page, "home")
+    page.keyboard.press("q")
+    page.wait_for_timeout(200)
+    found += check(page, "queue")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    found += check(page, "help")
+    close_dialog(page)
+
+    page.goto(f"{person.server.base_url}/#/photo/{photo}")
+    canvas = wait_for_picture(page)
+    point_at(page, canvas, 0.4, 0.4)
+    page.wait_for_timeout(500)
+    found += check(page, "photo")
+    page.keyboard.press("d")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    found += check(page, "download")
+    close_dialog(page)
+
+    page.goto(f"{person.server.base_url}/#/film/{film}")
+    wait_for_picture(page)
+    found += check(page, "film")
+    for key, name in (("/", "go to"), ("r", "render")):
+        page.keyboard.press(key)
+        expect(page.get_by_role("dialog")).to_be_visible()
+        found += check(page, name)
+        close_dialog(page)
+
+    page.goto(f"{person.server.base_url}/#/review/{film}")
+    wait_for_picture(page)
+    found += check(page, "review")
+    assert not found, "\n".join(found)
+
+
+def test_a_first_visit_and_a_deleted_photo_are_explained(visitor: Callable[..., Visitor]) -> None:
+    person = visitor(session=None)
+    person.expected = ["404"]
+    page = person.open()
+    expect(page.get_by_role("button", name="Try it on a sample")).to_be_visible()
+    found = check(page, "welcome")
+    page.goto(f"{person.server.base_url}/#/photo/AAAAAAAAAAAAAAAAAAAAAA")
+    expect(page.get_by_role("alert")).to_contain_text("no longer here")
+    found += check(page, "missing photo")
+    assert not found, "\n".join(found)

@@ -1,0 +1,134 @@
+"""What a person does with photos, in Chromium."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, Route, expect
+
+from tests.studio.browser.conftest import Visitor
+from tests.studio.browser.pointing import point_at, wait_for_picture
+from tests.studio.browser.server import Session, wait_for
+
+pytestmark = pytest.mark.slow
+DRESS = (0.5, 0.8)
+"""A place in samples/photo.jpg that is not red by itself."""
+SECONDS = 60_000
+SECOND_PART = 4 << 20
+"""Offset of the second part of an upload."""
+
+
+def choose_files(page: Page, *paths: Path) -> None:
+    page.get_by_label("Add photos or films").locator("visible=false").set_input_files(list(paths))
+
+
+def read_red(path: Path, place: tuple[float, float]) -> float:
+    """Return how much redder than green the surroundings of a place are, in code values."""
+    with Image.open(path) as image:
+        rgb = np.asarray(image.convert("RGB")).astype(float)
+    x, y = round(place[0] * rgb.shape[1]), round(place[1] * rgb.shape[0])
+    part = rgb[y - 8 : y + 8, x - 8 : x + 8]
+    return float((part[..., 0] - part[..., 1]).mean())
+
+
+def test_a_photo_is_uploaded_corrected_and_saved(
+    session: Session, visitor: Callable[..., Visitor], samples: Path, tmp_path: Path
+) -> None:
+    page = visitor().open()
+    choose_files(page, samples / "photo.jpg")
+    tile = page.get_by_role("link", name=re.compile(r"photo\.jpg"))
+    expect(tile).to_contain_text("Ready", timeout=SECONDS)
+    tile.click()
+    canvas = wait_for_picture(page)
+    photo = page.url.rpartition("/")[2]
+
+    # The likely colors of the place under the pointer, then a hint and another color for it.
+    point_at(page, canvas, *DRESS)
+    expect(page.locator(".likely-colors button").first).to_be_visible()
+    point_at(page, canvas, *DRESS, click=True)
+    expect(canvas.get_by_role("button", name=re.compile("Hint 1"))).to_be_visible()
+    color = page.get_by_label("Color as #rrggbb or as a name")
+    color.fill("#c03028")
+    color.press("Enter")
+    state = wait_for(lambda: has_hint(session.get(f"/api/photos/{photo}"), "#c03028"))
+    assert abs(state["hints"][0]["x"] - DRESS[0]) < 0.002
+    assert abs(state["hints"][0]["y"] - DRESS[1]) < 0.002
+    canvas = wait_for_picture(page, f":{state['revision']}")
+    shown = canvas.evaluate("(canvas, [x, y]) => canvas.colorAt(x, y)", list(DRESS))
+    red, green = int(shown[1:3], 16), int(shown[3:5], 16)
+    assert red > green + 20, "the picture shows the color"
+
+    slider = page.get_by_label("Saturation", exact=True)
+    slider.press("ArrowRight")
+    wait_for(lambda: session.get(f"/api/photos/{photo}")["saturation"] > 1)
+    page.keyboard.press("Control+z")
+    wait_for(lambda: session.get(f"/api/photos/{photo}")["saturation"] == 1)
+
+    page.get_by_role("button", name="Download").click()
+    with page.expect_download(timeout=SECONDS) as download:
+        page.get_by_role("dialog").get_by_role("button", name="Download").click()
+    result = tmp_path / download.value.suggested_filename
+    download.value.save_as(result)
+    assert result.name == "photo.color.jpg"
+    with Image.open(samples / "photo.jpg") as source, Image.open(result) as image:
+        assert image.size == source.size
+        assert image.getexif()[0x013B] == source.getexif()[0x013B], "the artist is kept"
+    assert read_red(result, DRESS) > 20, "the file has the color"
+
+
+def has_hint(photo: dict, color: str) -> dict | None:
+    """Return a photo if its only hint has a color."""
+    return photo if [hint["color"] for hint in photo["hints"]] == [color] else None
+
+
+def test_a_reload_continues_an_upload(
+    session: Session, visitor: Callable[..., Visitor], tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(5).integers(90, 160, (2200, 3100), np.uint8)
+    path = tmp_path / "scan 31.tif"
+    cv2.imwrite(str(path), noise, [cv2.IMWRITE_TIFF_COMPRESSION, 1])
+    assert path.stat().st_size > 6e6, "more than one part"
+    page = visitor().open()
+    expect(page.get_by_role("button", name="Add photos or films")).to_be_visible()
+    parts: list[int] = []
+    is_reloaded = False
+
+    def pass_part(route: Route) -> None:
+        """Let parts pass; before the reload, the second one never arrives."""
+        offset = int(route.request.headers.get("upload-offset", -1))
+        parts.append(offset)
+        if offset < SECOND_PART or is_reloaded:
+            route.continue_()
+
+    page.route("**/api/uploads/*", pass_part)
+    choose_files(page, path)
+    while SECOND_PART not in parts:
+        page.wait_for_timeout(50)
+    is_reloaded = True
+    parts.clear()
+    page.reload()
+    expect(page.get_by_role("link", name=re.compile("scan 31"))).to_be_visible(timeout=SECONDS)
+    assert [offset for offset in parts if offset >= 0] == [SECOND_PART]
+    photos = {photo["name"]: photo for photo in session.get("/api/photos")}
+    assert photos[path.name]["size"] == path.stat().st_size
+
+
+def test_files_that_cannot_be_used_are_named(
+    visitor: Callable[..., Visitor], tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    person = visitor()
+    person.expected = ["415", "422", "400"]
+    page = person.open()
+    choose_files(page, tmp_path / "notes.txt", tmp_path / "broken.jpg")
+    expect(page.get_by_role("alert")).to_contain_text("notes.txt")
+    expect(page.locator(".tile").filter(has_text="broken.jpg")).to_contain_text(
+        "damaged or unsupported", timeout=SECONDS
+    )

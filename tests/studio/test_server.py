@@ -1,0 +1,245 @@
+"""The command and its process: start, stop, errors, and what survives a restart."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from tests.helpers.studio_server import MUTATION, ROOT, StudioApp, StudioProcess
+from vidcolor import cli
+from vidcolor.studio.settings import StudioSettings
+
+if TYPE_CHECKING:
+    from tests.studio.conftest import StartStudio
+
+
+def run_command(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    code = cli.run(["studio", "--no-browser", *arguments])
+    return code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--host", "0.0.0.0"], "add --token, or --proxy"),
+        (["--host", "192.168.1.5"], "add --token, or --proxy"),
+        (["--host", "::"], "add --token, or --proxy"),
+        (["--token", "short"], "at least 16 characters"),
+        (["--token", "with spaces and ümlauts"], "ASCII"),
+        (["--proxy", "studio.example.org"], "write a URL"),
+        (["--proxy", "https://example.org/studio"], "host name of its own"),
+        (["--host", "no host", "--proxy", "https://example.org"], "is not an address"),
+        (["missing.jpg"], "no such file"),
+    ],
+)
+def test_wrong_usage_is_one_line(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, text = run_command(
+        *arguments, "--port", "0", "--data", str(tmp_path / "d"), capsys=capsys
+    )
+    assert code in (1, 2)
+    assert message in text
+    assert text.count("\n") == 1
+    assert "Traceback" not in text
+
+
+def test_port_in_use_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        code, text = run_command("--port", port, "--data", str(tmp_path / "d"), capsys=capsys)
+    assert code == 2
+    assert text == (
+        f"vidcolor: port {port} is in use; choose another --port, or 0 for any free one\n"
+    )
+
+
+def test_data_that_is_a_file_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    code, text = run_command("--port", "0", "--data", str(path), capsys=capsys)
+    assert code == 1
+    assert text == f"vidcolor: {path}: is a file; choose another --data\n"
+
+
+def test_unwritable_data_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, text = run_command("--port", "0", "--data", "/proc/studio", capsys=capsys)
+    assert code == 1
+    assert "/proc/studio: cannot be used for data" in text
+    assert text.count("\n") == 1
+
+
+def test_folder_without_pictures_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "album"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("x")
+    data = str(tmp_path / "d")
+    code, text = run_command(str(folder), "--port", "0", "--data", data, capsys=capsys)
+    assert code == 1
+    assert "contains no film and no photo" in text
+    assert text.count("\n") == 1
+
+
+def test_missing_extra_is_one_line() -> None:
+    code = (
+        "import sys, importlib.util as u; find = u.find_spec\n"
+        "u.find_spec = lambda name, *a: None if name == 'limits' else find(name, *a)\n"
+        "from vidcolor import cli; sys.exit(cli.run(['studio']))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert "pip install 'vidcolor[studio]'" in result.stderr
+
+
+def test_link_opens_one_browser_once(shared_studio_server: StudioProcess) -> None:
+    link = shared_studio_server.link
+    with httpx.Client() as first, httpx.Client() as second:
+        opened = first.get(link)
+        assert opened.status_code == 303
+        cookie = opened.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=strict" in cookie
+        url = shared_studio_server.base_url
+        assert first.get(f"{url}/api/info").status_code == 200
+        assert second.get(link).status_code == 401
+        assert second.get(f"{url}/api/info").status_code == 401
+        assert first.get(link).status_code == 303  # reloaded in the browser that used it
+        other = first.post(f"{url}/api/links", headers=MUTATION).json()["url"]
+        assert second.get(other).status_code == 303
+        assert second.get(f"{url}/api/info").status_code == 200
+
+
+def test_link_of_another_site_forwards_by_a_page(shared_studio_server: StudioProcess) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    response = httpx.get(shared_studio_server.make_link(), headers=headers)
+    assert response.status_code == 200
+    assert "http-equiv" in response.text
+    assert "set-cookie" in response.headers
+
+
+def test_server_loads_neither_torch_nor_ffmpeg(shared_studio_server: StudioProcess) -> None:
+    with shared_studio_server.client() as client:
+        assert client.get("/api/info").json()["still_formats"]
+        photo = (ROOT / "samples" / "photo.jpg").read_bytes()
+        body = {"name": "photo.jpg", "size": len(photo)}
+        upload = client.post("/api/uploads", json=body).json()
+        url = f"/api/uploads/{upload['id']}"
+        done = client.patch(url, content=photo, headers={"Upload-Offset": "0"}).json()
+        assert done["kind"] == "photo"
+    assert shared_studio_server.process is not None
+    maps = Path(f"/proc/{shared_studio_server.process.pid}/maps").read_text()
+    assert "_http" not in maps or "libtorch" not in maps
+    assert "libtorch" not in maps
+    assert "libavcodec" not in maps
+
+
+def test_session_token_and_link_survive_a_crash(studio_server: StudioProcess) -> None:
+    token, link = studio_server.token, studio_server.link
+    with httpx.Client(base_url=studio_server.base_url) as browser:
+        assert browser.get(studio_server.make_link()).status_code == 303
+        studio_server.restart()
+        assert browser.get("/api/info").status_code == 200
+        assert browser.get(link).status_code == 303
+    assert studio_server.token == token
+
+
+def test_second_server_on_the_same_data_is_refused(
+    studio_server: StudioProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = str(studio_server.data_dir)
+    code, text = run_command("--port", "0", "--data", data, capsys=capsys)
+    assert code == 1
+    assert "another vidcolor studio uses this directory" in text
+
+
+def test_sigterm_ends_streams_and_exits_with_0(studio_server: StudioProcess) -> None:
+    with (
+        studio_server.client() as client,
+        client.stream("GET", "/api/events") as stream,
+    ):
+        assert stream.status_code == 200
+        start = time.monotonic()
+        assert studio_server.stop() == 0
+        assert time.monotonic() - start < 15
+    log = (studio_server.data_dir / "logs" / "studio.log").read_text()
+    assert not [line for line in log.splitlines() if json.loads(line)["level"] == "error"]
+
+
+def test_draining_server_is_not_ready(studio_app: StudioApp) -> None:
+    assert studio_app.get("/healthz").json() == {"status": "ok"}
+    assert studio_app.get("/readyz").status_code == 200
+    studio_app.services.draining.set()
+    assert studio_app.get("/healthz").status_code == 200
+    assert studio_app.get("/readyz").status_code == 503
+    response = studio_app.post("/api/uploads", json={"name": "a.jpg", "size": 1})
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) > 0
+
+
+def test_logs_and_metrics_have_no_names_and_ids(tmp_path: Path) -> None:
+    from vidcolor.studio.logs import open_log
+
+    settings = StudioSettings(data_dir=tmp_path)
+    open_log(tmp_path, also_print=False)
+    app = StudioApp(settings)
+    upload = app.post("/api/uploads", json={"name": "grandmother.jpg", "size": 10}).json()
+    app.get(f"/api/uploads/{upload['id']}")
+    app.get("/secret-name.jpg")
+    metrics = app.get("/metrics").text
+    log = (tmp_path / "logs" / "studio.log").read_text()
+    app.close()
+    for text in (log, metrics):
+        assert "grandmother" not in text
+        assert "secret-name" not in text
+        assert upload["id"] not in text
+        assert "/api/uploads/{upload_id}" in text
+    assert 'vidcolor_items{kind="upload"} 1.0' in metrics
+    assert {json.loads(line)["event"] for line in log.splitlines()} == {"request"}
+
+
+def test_static_files_are_revalidated(studio_app: StudioApp) -> None:
+    first = studio_app.get("/pages/pages.css")
+    assert first.headers["cache-control"] == "no-cache"
+    again = studio_app.get("/pages/pages.css", headers={"If-None-Match": first.headers["etag"]})
+    assert again.status_code == 304
+
+
+def test_description_of_the_api_loads_nothing_from_other_hosts(studio_app: StudioApp) -> None:
+    page = studio_app.get("/api/docs")
+    assert page.status_code == 200
+    assert "//" not in page.text.replace("<!doctype", "")
+    paths = studio_app.get("/api/openapi.json").json()["paths"]
+    assert "patch" in paths["/api/uploads/{upload_id}"]
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+
+
+def test_files_of_the_command_line_are_shown_and_kept(
+    start_studio: StartStudio, tmp_path: Path
+) -> None:
+    photo, film = tmp_path / "mill.jpg", tmp_path / "reel.mkv"
+    photo.write_bytes((ROOT / "samples" / "photo.jpg").read_bytes())
+    film.write_bytes((ROOT / "samples" / "reel.mkv").read_bytes())
+    before = photo.read_bytes(), film.read_bytes()
+    server = start_studio(photo, film)
+    with server.client() as client:
+        photos, films = client.get("/api/photos").json(), client.get("/api/films").json()
+    photos = photos.get("photos", photos) if isinstance(photos, dict) else photos
+    films = films.get("films", films) if isinstance(films, dict) else films
+    assert [item["name"] for item in photos] == ["mill.jpg"]
+    assert [item["name"] for item in films] == ["reel.mkv"]
+    assert not photos[0]["is_upload"]
+    server.stop()
+    assert (photo.read_bytes(), film.read_bytes()) == before

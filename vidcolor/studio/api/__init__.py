@@ -1,0 +1,1 @@
+"""The routers of the HTTP API. Each endpoint calls one method of a service."""

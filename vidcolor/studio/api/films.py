@@ -1,0 +1,185 @@
+"""The endpoints of films."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, ConfigDict
+from starlette.concurrency import run_in_threadpool
+
+from vidcolor.errors import VidcolorError
+from vidcolor.studio.api import film_pictures
+from vidcolor.studio.api.film_pictures import REVALIDATE
+from vidcolor.studio.api.revisions import RevisionHeader, parse_revision
+from vidcolor.studio.errors import NotFoundError, RequestError
+from vidcolor.studio.films.changes import FilmChange, Name, SetFilm
+from vidcolor.studio.films.paths import is_analyzed
+from vidcolor.studio.films.references import receive_reference
+from vidcolor.studio.services import ClientDep, ServicesDep
+
+if TYPE_CHECKING:
+    from vidcolor.studio.films.rows import FilmRow
+    from vidcolor.studio.films.service import FilmService
+
+router = APIRouter(prefix="/api/films", tags=["films"])
+_FACTS_TIMEOUT_S = 8.0
+"""Maximum time for which a description waits for facts about the source, in seconds. It takes more
+than some milliseconds only once for each film, if the compute process is still starting."""
+
+
+class RenderOptions(BaseModel):
+    """How a film is rendered. The options of the film itself become a change of its project."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    container: Name | None = None
+    """Extension of the result, such as ``.mov``; None for that of the purpose."""
+    confidence: bool = False
+    """Whether to write a film of the confidence as well."""
+    replace: bool = False
+    """Whether a file may be replaced that is not from this studio."""
+    purpose: Name | None = None
+    mark: bool | None = None
+    range: Name | None = None
+    sound: Name | None = None
+    encoder: Name | None = None
+    pix_fmt: Name | None = None
+    by: Name | None = None
+
+
+@router.get("")
+def list_films(services: ServicesDep, client: ClientDep) -> dict[str, Any]:
+    """List the films, the one that was visited last first."""
+    return {"films": services.films.list_films(client)}
+
+
+@router.get("/{film_id}")
+async def get_film(film_id: str, services: ServicesDep, client: ClientDep) -> Response:
+    """Return a film: what its project says, its shots and its hints."""
+    row = await run_in_threadpool(services.films.get, film_id, client)
+    return await _respond(services.films, row)
+
+
+async def _respond(films: FilmService, row: FilmRow) -> Response:
+    facts = None
+    if await run_in_threadpool(is_analyzed, row):
+        # An error of the project is a part of the description.
+        with contextlib.suppress(VidcolorError, TimeoutError):
+            document = (await run_in_threadpool(films.read_decisions, row)).document
+            async with asyncio.timeout(_FACTS_TIMEOUT_S):
+                facts = await films.pictures.describe_source(row, document)
+    data = await run_in_threadpool(films.describer.describe, row, facts)
+    return Response(data, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+@router.post("/{film_id}/open")
+async def open_film(film_id: str, services: ServicesDep, client: ClientDep) -> Response:
+    """Open a film: it is analyzed first if it has no project yet."""
+    services.check_accepting()
+    films = services.films
+    row = await run_in_threadpool(films.get, film_id, client)
+    job = await run_in_threadpool(films.ensure_analyzed, row, retry=True)
+    response = await _respond(films, row)
+    response.status_code = 200 if job is None else 202
+    return response
+
+
+@router.delete("/{film_id}", status_code=204)
+def delete_film(film_id: str, services: ServicesDep, client: ClientDep) -> None:
+    """Delete an uploaded film with its project and its result."""
+    row = services.films.get(film_id, client)
+    if not row.is_upload:
+        raise RequestError("films of the command line are not deleted; leave them out next time")
+    services.films.delete(film_id, "by the client")
+
+
+# Decisions
+
+
+@router.post("/{film_id}/changes")
+async def change_film(
+    film_id: str,
+    change: FilmChange,
+    if_match: RevisionHeader,
+    services: ServicesDep,
+    client: ClientDep,
+) -> Response:
+    """Make one change of the project. If it has another revision, the answer is 409 with it."""
+    films = services.films
+    row = await run_in_threadpool(films.get, film_id, client)
+    await run_in_threadpool(films.change, row, parse_revision(if_match), change)
+    return await _respond(films, row)
+
+
+@router.post("/{film_id}/references")
+async def add_reference(
+    film_id: str,
+    request: Request,
+    if_match: RevisionHeader,
+    services: ServicesDep,
+    client: ClientDep,
+    frame: Annotated[int | None, Query(ge=0)] = None,
+    evidence: Annotated[str | None, Query(max_length=2000)] = None,
+    by: Annotated[str | None, Query(max_length=100)] = None,
+) -> Response:
+    """Add the color image in the body as a reference for a frame, or for the shots it matches."""
+    films = services.films
+    row = await run_in_threadpool(films.get, film_id, client)
+    await receive_reference(
+        films, row, parse_revision(if_match), request.stream(), services.settings.max_photo_bytes,
+        frame=frame, evidence=evidence, by=by,
+    )  # fmt: skip
+    return await _respond(films, row)
+
+
+@router.get("/{film_id}/log")
+def get_log(
+    film_id: str,
+    services: ServicesDep,
+    client: ClientDep,
+    limit: Annotated[int, Query(ge=0, le=100_000)] = 200,
+) -> dict[str, Any]:
+    """Return the last changes, the newest first; all with the limit 0."""
+    row = services.films.get(film_id, client)
+    return {"changes": services.films.list_changes(row, limit)}
+
+
+# Rendering
+
+
+@router.post("/{film_id}/render", status_code=202)
+def render_film(
+    film_id: str, services: ServicesDep, client: ClientDep, options: RenderOptions | None = None
+) -> dict[str, Any]:
+    """Queue the rendering of the film. Only what has changed is rendered."""
+    services.check_accepting()
+    films, options = services.films, options or RenderOptions()
+    row = films.get(film_id, client)
+    own = ("container", "confidence", "replace", "by")
+    given = {name: getattr(options, name) for name in options.model_fields_set if name not in own}
+    revision = films.read_decisions(row).document.revision
+    if given:
+        films.change(row, revision, SetFilm(do="set", by=options.by, **given))
+    values = {"suffix": options.container, **options.model_dump(include={"confidence", "replace"})}
+    return films.submit_render(row, values).to_json()
+
+
+@router.get("/{film_id}/result")
+def get_result(film_id: str, services: ServicesDep, client: ClientDep) -> FileResponse:
+    """Download the last result; it may be of an earlier revision."""
+    row = services.films.get(film_id, client)
+    if row.result_path is None or row.result_revision is None or not row.result_path.is_file():
+        raise NotFoundError(f"{row.name}: there is no result yet; render the film")
+    headers = {"Cache-Control": REVALIDATE, "X-Revision": str(row.result_revision)}
+    name = services.films.describer.make_result_name(row)
+    return FileResponse(
+        row.result_path, filename=name, media_type="application/octet-stream", headers=headers
+    )
+
+
+for route in film_pictures.router.routes:
+    router.routes.append(route)

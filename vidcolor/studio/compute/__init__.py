@@ -1,0 +1,1 @@
+"""The process that holds the networks and answers clicks, hovers and stills."""

@@ -1,0 +1,1 @@
+"""The films of the studio, whose decisions are in project files."""

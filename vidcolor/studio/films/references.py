@@ -1,0 +1,111 @@
+"""References of films: color images that people send, which are kept beside the project."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+from starlette.concurrency import run_in_threadpool
+
+from vidcolor.fileio import temporary_path
+from vidcolor.project import edits
+from vidcolor.project.identity import to_stored_path
+from vidcolor.project.session import format_now
+from vidcolor.project.store import SUFFIX
+from vidcolor.studio.content import detect_content
+from vidcolor.studio.errors import RequestError, TooLargeError, UnsupportedError
+from vidcolor.studio.films.changes import ChangeModel, Frame
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from vidcolor.project.api import Project
+    from vidcolor.studio.films.rows import FilmRow
+    from vidcolor.studio.films.service import FilmService
+
+_DIGEST_LENGTH = 16
+FOLDER_SUFFIX = ".references"
+"""Suffix of the directory of references: NAME.references beside NAME.vidcolor.json."""
+
+
+class AddReference(ChangeModel):
+    """Add an image that was checked before as a reference."""
+
+    path: Annotated[str, Field(min_length=1)]
+    """Path of the image, as the project stores it."""
+    frame: Frame | None = None
+    """Frame that it shows; None to find the shots that it matches."""
+
+    def apply(self, project: Project) -> None:
+        """Make the change in memory."""
+        values: dict[str, Any] = {
+            "path": self.path, "frame": self.frame, "evidence": self.evidence, "by": project.by,
+            "at": format_now(),
+        }  # fmt: skip
+        project.change(
+            "add-reference", lambda document: edits.add_rows(document, "references", [values])
+        )
+
+
+async def receive_reference(
+    films: FilmService,
+    row: FilmRow,
+    revision: int,
+    parts: AsyncIterator[bytes],
+    max_bytes: int,
+    **values: Any,
+) -> None:
+    """Receive an image, check it in the compute process, and add it to the project of a film.
+
+    Args:
+        films: the films.
+        row: the film.
+        revision: revision of the project that the client has seen.
+        parts: the bytes of the image.
+        max_bytes: maximum size of the image.
+        values: `frame`, `evidence` and `by` of the reference.
+
+    Raises:
+        TooLargeError: the image has more bytes.
+        UnsupportedError: it is no image that vidcolor reads.
+        VidcolorError: it is gray or damaged, or the project cannot be changed.
+    """
+    folder = row.project_path.with_name(
+        f"{row.project_path.name.removesuffix(SUFFIX)}{FOLDER_SUFFIX}"
+    )
+    digest, size = hashlib.sha256(), 0
+    await run_in_threadpool(folder.mkdir, exist_ok=True)
+    # Two clients may send images at a time, so the name is that of this object.
+    partial = temporary_path(folder / f"{id(digest):x}")
+    target: Path | None = None
+    try:
+        with partial.open("wb") as file:
+            async for part in parts:
+                size += len(part)
+                if size > max_bytes:
+                    raise TooLargeError(f"the image has more than {max_bytes} bytes")
+                digest.update(part)
+                await run_in_threadpool(file.write, part)
+        if not size:
+            raise RequestError("the body is empty; send the image as the body")
+        content = await run_in_threadpool(detect_content, partial)
+        if content.kind != "photo":
+            raise UnsupportedError("the file is no still image; send a color photo")
+        await films.pictures.check_reference(row, partial)
+        target = folder / f"{digest.hexdigest()[:_DIGEST_LENGTH]}{content.suffix}"
+        is_new = not target.exists()
+        partial.replace(target)
+        path = to_stored_path(target, row.project_path.parent)
+        try:
+            await run_in_threadpool(films.change, row, revision, AddReference(path=path, **values))
+        except BaseException:
+            if is_new:
+                target.unlink(missing_ok=True)
+            raise
+    finally:
+        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it has other images
+            folder.rmdir()

@@ -1,0 +1,1 @@
+"""Jobs: rows in the database, and the worker processes that run them."""

@@ -1,0 +1,25 @@
+"""Names of uploaded files for people. No file of the server ever has such a name."""
+
+from __future__ import annotations
+
+import unicodedata
+
+MAX_NAME_LENGTH = 200
+_FALLBACK = "unnamed"
+
+
+def clean_name(name: str) -> str:
+    """Return the last part of a name, without control characters and overrides of the direction.
+
+    A name with folders, of Unix or of Windows, loses them.
+    """
+    text = unicodedata.normalize("NFC", name.replace("\\", "/")).rpartition("/")[2]
+    # Cc and Cf are control and format characters, Cs are halves of surrogate pairs.
+    kept = "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp"))
+    kept = kept.strip().strip(".")
+    if len(kept) > MAX_NAME_LENGTH:
+        stem, dot, suffix = kept.rpartition(".")
+        if not dot or len(suffix) > 10:
+            return kept[:MAX_NAME_LENGTH]
+        kept = f"{stem[: MAX_NAME_LENGTH - len(suffix) - 1]}.{suffix}"
+    return kept or _FALLBACK

@@ -1,0 +1,1 @@
+"""The photos of the studio and the decisions about their color."""

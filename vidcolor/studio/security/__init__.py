@@ -1,0 +1,1 @@
+"""Checks of requests: hosts, origins, tokens and limits."""

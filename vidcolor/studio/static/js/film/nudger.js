@@ -1,0 +1,77 @@
+// @ts-check
+/** Moving of a boundary by keys: steps are shown at once, and sent as one change after a rest. */
+
+import { findShotIndex, getBoundaryLimits } from "./shots.js";
+
+/** @typedef {import("./types.js").Film} Film */
+/** @typedef {{index: number, frame: number}} Boundary */
+
+/** Rest after the last step before the change is made, in milliseconds. */
+const REST = 700;
+
+export class Nudger {
+  /** @type {Boundary | null} */
+  #pending = null;
+  #timer = 0;
+
+  /**
+   * @param {(pending: Boundary | null) => void} show
+   * @param {(boundary: Boundary) => void} commit
+   */
+  constructor(show, commit) {
+    this.show = show;
+    this.commit = commit;
+  }
+
+  /**
+   * Move the boundary that is nearest to a frame.
+   *
+   * @param {Film} film
+   * @param {number} frame
+   * @param {number} step frames
+   * @returns {Boundary | null} null if the film has one shot
+   */
+  move(film, frame, step) {
+    const pending = this.#pending ?? findNearest(film, frame);
+    const limits = pending && getBoundaryLimits(film.shots, pending.index);
+    if (!pending || !limits) return null;
+    const moved = Math.min(limits.high, Math.max(limits.low, pending.frame + step));
+    this.#pending = { index: pending.index, frame: moved };
+    this.show(this.#pending);
+    window.clearTimeout(this.#timer);
+    this.#timer = window.setTimeout(() => this.finish(film), REST);
+    return this.#pending;
+  }
+
+  /** @param {Film} film */
+  finish(film) {
+    window.clearTimeout(this.#timer);
+    const pending = this.#pending;
+    this.#pending = null;
+    if (!pending) return;
+    if (film.shots[pending.index]?.first === pending.frame) this.show(null);
+    else this.commit(pending);
+  }
+
+  cancel() {
+    window.clearTimeout(this.#timer);
+    if (!this.#pending) return;
+    this.#pending = null;
+    this.show(null);
+  }
+}
+
+/**
+ * @param {Film} film
+ * @param {number} frame
+ * @returns {Boundary | null}
+ */
+function findNearest(film, frame) {
+  const index = findShotIndex(film.shots, frame);
+  const candidates = [index, index + 1].flatMap((n) => {
+    const shot = n > 0 ? film.shots[n] : undefined;
+    return shot ? { index: n, frame: shot.first } : [];
+  });
+  candidates.sort((a, b) => Math.abs(a.frame - frame) - Math.abs(b.frame - frame));
+  return candidates[0] ?? null;
+}

@@ -1,0 +1,143 @@
+// @ts-check
+/** Making and saving of results: one photo as a file, several as a ZIP. */
+
+import { request } from "../api.js";
+import { library } from "../library.js";
+
+/** @typedef {import("../types.js").Job} Job */
+/** @typedef {import("../types.js").Photo} Photo */
+
+/**
+ * @typedef {object} RenderOptions
+ * @property {string} [format] suffix such as `.jpg`; the format of the source if it is left out
+ * @property {number} [quality] 1 to 100
+ * @property {boolean} [mark] a visible mark that the color was made by AI
+ */
+
+/** @typedef {(stage: {name: string, done: number, total: number}) => void} OnProgress */
+
+/** Longest wait for a job in one request, in seconds. */
+const WAIT_SECONDS = 25;
+
+/**
+ * Render photos and return the URL of the file: of one photo, or of a ZIP.
+ *
+ * @param {string[]} ids
+ * @param {RenderOptions} options
+ * @param {OnProgress} onProgress
+ * @param {AbortSignal} signal
+ * @returns {Promise<{url: string, name: string, bytes: number | null}>}
+ * @throws {Error} the server refuses, or a job fails
+ */
+export async function prepareDownload(ids, options, onProgress, signal) {
+  const jobs = await renderPhotos(ids, options, signal);
+  let done = ids.length - jobs.length;
+  onProgress({ name: "render", done, total: ids.length });
+  for (const job of jobs) {
+    await waitForJob(job, signal);
+    done += 1;
+    onProgress({ name: "render", done, total: ids.length });
+  }
+  const [first] = ids;
+  if (ids.length === 1 && first) {
+    /** @type {Photo} */
+    const photo = await request(`/api/photos/${first}`, { signal, patience: "all" });
+    const { name = photo.name, bytes = null } = photo.result ?? {};
+    return { url: `/api/photos/${first}/result`, name, bytes };
+  }
+  onProgress({ name: "archive", done: 0, total: 1 });
+  const archive = await request("/api/archives", {
+    method: "POST",
+    json: { photos: ids },
+    signal,
+    patience: "all",
+  });
+  const job = await waitForJob(archive.job ?? archive, signal);
+  const { bytes = null, name = "photos.zip" } = job.result ?? {};
+  return { url: `/api/archives/${job.subject}`, name, bytes };
+}
+
+/**
+ * @param {string[]} ids
+ * @param {RenderOptions} options
+ * @param {AbortSignal} signal
+ * @returns {Promise<Job[]>}
+ */
+async function renderPhotos(ids, options, signal) {
+  const jobs = [];
+  for (const id of ids) {
+    if (isCurrent(await request(`/api/photos/${id}`, { signal, patience: "all" }), options)) continue;
+    const answer = await request(`/api/photos/${id}/render`, {
+      method: "POST",
+      json: options,
+      signal,
+      patience: "all",
+    });
+    jobs.push(answer.job ?? answer);
+  }
+  return jobs;
+}
+
+/**
+ * Return whether the result of a photo has these options already.
+ * @param {Photo} photo
+ * @param {RenderOptions} options
+ */
+function isCurrent(photo, { format = "", quality = 0, mark = false }) {
+  const output = photo.output ?? {};
+  return (
+    photo.result?.revision === photo.revision &&
+    (output.format ?? "") === format &&
+    (output.quality ?? 0) === quality &&
+    (output.mark ?? false) === mark
+  );
+}
+
+/** A job that failed or was canceled. */
+export class JobError extends Error {
+  /** @param {Job} job */
+  constructor(job) {
+    super(job.error ?? job.state);
+    this.job = job;
+  }
+}
+
+/**
+ * Return a job when it is done.
+ *
+ * @param {Job} job
+ * @param {AbortSignal} signal
+ * @returns {Promise<Job>}
+ * @throws {JobError}
+ */
+export async function waitForJob(job, signal) {
+  let current = job;
+  while (current.state === "queued" || current.state === "running") {
+    const path = `/api/jobs/${job.id}?wait=${WAIT_SECONDS}`;
+    current = await request(path, { signal, patience: "all" });
+  }
+  if (current.state !== "done") throw new JobError(current);
+  return current;
+}
+
+/**
+ * Let the browser save a file.
+ * @param {string} url
+ * @param {string} name
+ */
+export function saveFile(url, name) {
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  document.body.append(link);
+  link.click();
+  link.remove();
+}
+
+/** Formats in which photos can be saved, of those that the server writes. */
+export function listFormats() {
+  const known = [".jpg", ".png", ".tif", ".webp", ".avif", ".jxl"];
+  const formats = new Set(library.info?.still_formats ?? []);
+  return known.filter((suffix) => formats.has(suffix));
+}
+
