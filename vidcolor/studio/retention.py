@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import sys
 import time
 from typing import TYPE_CHECKING, Protocol
 
@@ -171,5 +172,6 @@ def _read_steady_clock() -> float:
 
     On Linux it also runs while the machine sleeps, so that a sleep is no correction.
     """
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if clock is None else time.clock_gettime(clock)
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()

@@ -33,7 +33,6 @@ from vidcolor.studio.compute.tasks import load_tasks
 from vidcolor.system import describe_exit
 
 if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
     from vidcolor.studio.compute.schedule import Waiter
@@ -88,7 +87,7 @@ class ComputeLane:
         self._wake_writer.setblocking(False)
         self._thread = threading.Thread(target=self._run, name="compute", daemon=True)
         self._process: SpawnProcess | None = None
-        self._connection: Connection[Any, Any] | None = None
+        self._connection: Any = None  # the class of a pipe depends on the system
         self._is_ready, self._deaths, self._restarts, self._finished = False, 0, 0, 0
         self._not_before = self._deadline = 0.0
 

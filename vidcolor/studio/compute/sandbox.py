@@ -43,10 +43,10 @@ _RETURN_ALLOW, _RETURN_EACCES = 0x7FFF0000, 0x00050000 | 13
 
 def get_total_memory() -> int:
     """Return the size of the memory of the machine, in bytes; 8 GiB where that is unknown."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return 8 * GIB
+    if sys.platform != "win32":
+        with suppress(OSError, ValueError):
+            return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return 8 * GIB
 
 
 def choose_memory_limit(settings: StudioSettings) -> int:
@@ -57,9 +57,11 @@ def choose_memory_limit(settings: StudioSettings) -> int:
 
 def limit_memory(size: int) -> None:
     """Make allocations fail that would exceed a size in bytes, as far as the system can."""
-    with suppress(ImportError, ValueError, OSError):
-        import resource
+    if sys.platform == "win32":
+        return
+    import resource
 
+    with suppress(ValueError, OSError):
         # Linux counts writable private memory only, which excludes address space that drivers of
         # GPUs and allocators reserve without using it.
         kind = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
@@ -68,9 +70,11 @@ def limit_memory(size: int) -> None:
 
 def limit_files(size: int) -> None:
     """Limit the size of files that this process writes, in bytes, and write no core dumps."""
-    with suppress(ImportError, ValueError, OSError):
-        import resource
+    if sys.platform == "win32":
+        return
+    import resource
 
+    with suppress(ValueError, OSError):
         _lower_limit(resource.RLIMIT_FSIZE, size)
         _lower_limit(resource.RLIMIT_CORE, 0)
 
@@ -80,9 +84,11 @@ def limit_cpu_time(seconds: float | None) -> None:
 
     The time of all threads counts.
     """
-    with suppress(ImportError, ValueError, OSError):
-        import resource
+    if sys.platform == "win32":
+        return
+    import resource
 
+    with suppress(ValueError, OSError):
         _, hard = resource.getrlimit(resource.RLIMIT_CPU)
         soft = hard
         if seconds is not None:
@@ -95,6 +101,8 @@ def limit_cpu_time(seconds: float | None) -> None:
 
 
 def _lower_limit(kind: int, value: int) -> None:
+    if sys.platform == "win32":
+        return
     import resource
 
     _, hard = resource.getrlimit(kind)

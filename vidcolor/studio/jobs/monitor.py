@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sqlite3
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -128,14 +129,17 @@ class JobMonitor:
 
 def end_group() -> NoReturn:
     """End this process and those it has started at once."""
-    with contextlib.suppress(AttributeError, OSError):
-        if os.getpgrp() == os.getpid():  # otherwise the group has other processes
-            os.killpg(0, signal.SIGKILL)
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):
+            if os.getpgrp() == os.getpid():  # otherwise the group has other processes
+                os.killpg(0, signal.SIGKILL)
     os._exit(1)
 
 
 def measure_memory(pid: int) -> int:
     """Return the resident memory of a process and those it has started; 0 if it is unknown."""
+    if sys.platform == "win32":
+        return 0
     folder = Path(f"/proc/{pid}")
     try:
         total = int((folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

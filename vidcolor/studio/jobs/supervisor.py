@@ -61,7 +61,7 @@ class _Process:
 
     def wait(self) -> int:
         """Return the exit code of the worker, after its own processes were killed too."""
-        if hasattr(os, "waitid"):
+        if sys.platform == "linux":
             # Until the exit code is read, the ID of the group cannot belong to other processes.
             os.waitid(os.P_PID, self.popen.pid, os.WEXITED | os.WNOWAIT)
             _kill_group(self.popen.pid)
@@ -246,7 +246,7 @@ def _make_environment(num_workers: int) -> dict[str, str]:
 
 def _kill_group(pid: int) -> None:
     with contextlib.suppress(OSError):
-        if hasattr(os, "killpg"):
+        if sys.platform != "win32":
             os.killpg(pid, signal.SIGKILL)
         else:
             os.kill(pid, signal.SIGTERM)

@@ -121,8 +121,9 @@ def _load(settings: StudioSettings) -> Colorizer:
 
 def apply_limits(settings: StudioSettings) -> None:
     """Limit what this process may use, because it decodes files of strangers."""
-    with contextlib.suppress(AttributeError, OSError):
-        os.nice(NICENESS)
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):
+            os.nice(NICENESS)
     limit_memory(choose_memory_limit(settings))
     limit_files(settings.max_disk_bytes)
     if settings.engine != "ray":  # whose cluster is reached by network
