@@ -170,6 +170,7 @@ def test_gray_stills_survive_every_decision(studio: FilmStudio, film: dict[str, 
     assert studio.tasks == []
 
 
+@pytest.mark.exhaustive
 def test_neighbors_are_made_in_advance(studio: FilmStudio, film: dict[str, Any]) -> None:
     studio.still(film["id"], 5, w=64)
     deadline = time.monotonic() + 60
