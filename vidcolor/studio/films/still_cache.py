@@ -42,6 +42,8 @@ class StillCache:
         self._max_disk_bytes, self._max_memory_bytes = max_disk_bytes, max_memory_bytes
         self._memory: OrderedDict[Path, bytes] = OrderedDict()
         self._memory_bytes = 0
+        self._deleted: set[Path] = set()
+        """Folders of deleted films. Work that ends after the deletion must leave nothing there."""
         self._unmeasured = max_disk_bytes
         """Bytes that were written since the size was measured."""
 
@@ -67,7 +69,9 @@ class StillCache:
         return data
 
     def put(self, path: Path, data: bytes) -> None:
-        """Keep content. If the disk is full, it is kept in memory only."""
+        """Keep content, unless its film is deleted. If the disk is full, only memory keeps it."""
+        if path.parent in self._deleted:
+            return
         self._remember(path, data)
         partial = temporary_path(path)
         try:
@@ -77,6 +81,9 @@ class StillCache:
         except OSError:
             with contextlib.suppress(OSError):
                 partial.unlink(missing_ok=True)
+            return
+        if path.parent in self._deleted:  # it was deleted meanwhile
+            self._remove(path.parent)
             return
         self.note_written(len(data))
 
@@ -116,8 +123,12 @@ class StillCache:
                 break
 
     def delete(self, film_id: str) -> None:
-        """Remove everything about a film."""
+        """Remove everything about a film, for ever."""
         folder = self._path / film_id
+        self._deleted.add(folder)
+        self._remove(folder)
+
+    def _remove(self, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         with self._lock:
             for path in [path for path in self._memory if path.parent == folder]:
