@@ -73,6 +73,7 @@ fast: $(VENV)/installed
 unit: $(VENV)/installed browser
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "browser and not exhaustive" tests/studio/browser
 
 # Chromium for the tests of the studio. Without it they are skipped; in CI they fail.
 browser: $(VENV)/installed
@@ -83,7 +84,8 @@ browser: $(VENV)/installed
 
 # Tests that repeat others with further inputs; they take some minutes.
 exhaustive: $(VENV)/installed browser
-	$(BIN)/pytest --numprocesses 2 --dist loadfile -m exhaustive
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "exhaustive and not browser"
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "exhaustive and browser" tests/studio/browser
 
 # The site, in site/. It is built without network and loads nothing from other hosts.
 docs: $(VENV)/installed

@@ -149,7 +149,7 @@ def test_stills_of_other_shots_stay_in_caches(studio: FilmStudio, film: dict[str
     other = studio.still(film["id"], CUT, w=100, rev=revs[1], prefetch=True)
     assert "immutable" in other.headers["cache-control"]
     assert studio.tasks == []
-    changed = studio.still(film["id"], 1, w=100, rev=revs[0])
+    changed = studio.still(film["id"], 1, w=100, rev=revs[0], prefetch=True)
     assert "immutable" not in changed.headers["cache-control"]
     assert changed.content != first.content
     film = studio.apply(film, do="undo")

@@ -71,8 +71,9 @@ def has_ended(pid: int) -> bool:
 
 
 def test_job_of_a_killed_worker_runs_again_and_ends_once(run: QueueRun, tmp_path: Path) -> None:
-    job = run.submit("steps", path=str(tmp_path / "n"), steps=100)
-    run.wait_running(job.id)
+    path = tmp_path / "n"
+    job = run.submit("steps", path=str(path), steps=100)
+    wait_for(lambda: path.exists() and int(path.read_text()) > 0)
     worker = run.find_worker(job.id)
     os.kill(worker, signal.SIGKILL)
     job = run.wait(job.id)

@@ -15,7 +15,7 @@ from tests.studio.browser.conftest import Visitor
 from tests.studio.browser.pointing import point_at, wait_for_picture
 from tests.studio.browser.server import Session
 
-pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 SCREENS = {
     "1440 px, dark": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "dark"},
     "390 px, light": {

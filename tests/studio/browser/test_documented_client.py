@@ -15,7 +15,7 @@ from PIL import Image
 from tests.helpers.studio_server import StudioProcess
 
 ROOT = Path(__file__).parents[3]
-pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 
 def test_client_of_the_documentation_colorizes(studio: StudioProcess, tmp_path: Path) -> None:

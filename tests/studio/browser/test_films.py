@@ -17,7 +17,7 @@ from tests.studio.browser.conftest import Visitor
 from tests.studio.browser.pointing import point_at, wait_for_picture
 from tests.studio.browser.server import Session, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.exhaustive]
 CUTS = (0, 10, 20, 30)
 NUM_FRAMES = 40
 

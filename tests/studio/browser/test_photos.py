@@ -16,7 +16,7 @@ from tests.studio.browser.conftest import Visitor
 from tests.studio.browser.pointing import point_at, wait_for_picture
 from tests.studio.browser.server import Session, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 DRESS = (0.5, 0.8)
 """A place in samples/photo.jpg that is not red by itself."""
 SECONDS = 60_000

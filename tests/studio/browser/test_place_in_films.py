@@ -12,7 +12,7 @@ from tests.studio.browser.marks import Mark, write_film
 from tests.studio.browser.pointing import locate_mark, wait_for_picture
 from tests.studio.browser.server import Session, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.exhaustive]
 WIDTH, HEIGHT, FRAMES = 640, 480, 24
 MARKS = [Mark(90.5 + 18 * n, 130.5 + 7 * n, 11) for n in range(FRAMES)]
 """The mark is at another place in every frame, so that its place shows which frame it is."""

@@ -12,7 +12,7 @@ from tests.studio.browser.marks import Mark, write_photo
 from tests.studio.browser.pointing import locate_mark, wait_for_picture
 from tests.studio.browser.server import Session, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 WIDTH, HEIGHT = 1200, 800
 MARK = Mark(857.5, 271.5, 30)
 SCREENS = {

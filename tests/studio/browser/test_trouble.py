@@ -22,7 +22,7 @@ from tests.studio.browser.test_photos import SECONDS, choose_files
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.exhaustive,
+    pytest.mark.browser,
     pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="workers are found in /proc"),
 ]
 CONNECTION = r"net::ERR_|503|Failed to fetch|NetworkError"
