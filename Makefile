@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 endif
 DEMO := demo
 
-.PHONY: demo check test lint types js fast unit browser docs serve man schemas images wheel venv clean exhaustive
+.PHONY: demo check test lint types js fast unit coverage browser docs serve man schemas images wheel venv clean exhaustive
 
 demo: $(VENV)/installed
 	@mkdir -p $(DEMO)
@@ -71,9 +71,13 @@ fast: $(VENV)/installed
 
 # Tests of one file run in one process, because they share expensive fixtures.
 unit: $(VENV)/installed browser
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "browser and not exhaustive" tests/studio/browser
+
+# Coverage makes the tests about twice as slow.
+coverage: $(VENV)/installed
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report
-	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "browser and not exhaustive" tests/studio/browser
 
 # Chromium for the tests of the studio. Without it they are skipped; in CI they fail.
 browser: $(VENV)/installed
