@@ -161,3 +161,14 @@ def test_text_is_read_from_a_pipe_of_the_shell() -> None:
     os.close(writer)
     assert read_text(Path(f"/dev/fd/{reader}"), "a job list") == "[]"
     os.close(reader)
+
+
+def test_folder_without_permission_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    with pytest.raises(InputError, match=r"film\.mkv: cannot be read \(Permission denied\)"):
+        check_source(tmp_path / "film.mkv")

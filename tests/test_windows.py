@@ -83,7 +83,7 @@ def colorize_twice(source: Path, name: str, folder: Path, *options: str) -> None
     ("name", "options"),
     [
         ("a.mp4", ("--workers", "2", "--confidence", "map.mkv", "--hints", "../hints.json")),
-        ("a_%03d.png", ()),
+        pytest.param("a_%03d.png", (), marks=pytest.mark.exhaustive),
     ],
 )
 def test_film_is_the_same(
@@ -95,7 +95,9 @@ def test_film_is_the_same(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["photo.jpg", "sepia.png"])
+@pytest.mark.parametrize(
+    "name", ["photo.jpg", pytest.param("sepia.png", marks=pytest.mark.exhaustive)]
+)
 def test_photo_is_the_same(name: str, tmp_path: Path) -> None:
     colorize_twice(SAMPLES / name, name, tmp_path)
 

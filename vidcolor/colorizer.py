@@ -7,7 +7,7 @@ the frame's luma (`chroma`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
@@ -20,6 +20,7 @@ from vidcolor.errors import UsageError
 from vidcolor.imaging.geometry import Geometry
 from vidcolor.imaging.resize import resize_for_scale
 from vidcolor.provenance import Provenance, Settings, compute_recipe_digest
+from vidcolor.shot_models import ShotModels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +66,9 @@ class Colorizer:
 
         self._generator = generator
         self._predictor = Predictor(generator)
-        self._check_vividness(vividness)
+        self.models = ShotModels(self, None, partial(type(self).load, device=generator.device))
+        """This colorizer, and those of the models of single shots."""
+        self.check_vividness(vividness)
         self.vividness = vividness
 
     @classmethod
@@ -98,7 +101,10 @@ class Colorizer:
         from vidcolor.generators import load_generator
 
         bins = None if bins is None else Path(bins)
-        return cls(load_generator(str(model), device, precision, size, bins), vividness)
+        colorizer = cls(load_generator(str(model), device, precision, size, bins), vividness)
+        load = partial(cls.load, device=device, precision=precision, size=size)
+        colorizer.models = ShotModels(colorizer, str(model), load)
+        return colorizer
 
     @classmethod
     def from_options(cls, options: ColorizeOptions) -> Self:
@@ -128,6 +134,11 @@ class Colorizer:
         return self._generator.has_confidence
 
     @property
+    def has_vividness(self) -> bool:
+        """Whether the generator supports the option vividness."""
+        return self._generator.has_vividness
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the weights, 64 hex digits."""
         return self._generator.digest
@@ -144,26 +155,21 @@ class Colorizer:
         return SegmentationModel.load(self._generator.device, generator=self._generator)
 
     def check_options(self, options: ColorizeOptions) -> None:
-        """Reject options that the generator does not support.
+        """Reject options that the generators do not support.
 
         Raises:
-            UsageError: a confidence map or a vividness is requested, and the generator has none.
+            UsageError: a confidence map or a vividness is requested, and a generator has none.
+            WeightsError: the weights of a model of single shots are missing or damaged.
         """
-        self._check_vividness(options.vividness)
-        for shot in options.shots if isinstance(options.shots, tuple) else ():
-            self._check_vividness(shot.vividness)
-        if options.confidence is not None and not self.has_confidence:
-            raise UsageError(
-                f"model {self.name!r} does not estimate confidence; omit --confidence or use"
-                " --model embedded"
-            )
+        self.models.check(options)
 
     def check_has_confidence(self) -> None:
         """Raise a `UsageError` if the generator does not estimate its confidence."""
         if not self.has_confidence:
             raise UsageError(f"model {self.name!r} does not estimate confidence")
 
-    def _check_vividness(self, vividness: float | None) -> None:
+    def check_vividness(self, vividness: float | None) -> None:
+        """Raise a `UsageError` if the generator does not support a vividness that is not None."""
         if vividness is not None and not self._generator.has_vividness:
             raise UsageError(
                 f"model {self.name!r} does not support --vividness; use --saturation instead"
@@ -174,9 +180,14 @@ class Colorizer:
         values = options.fingerprint_values()
         if options.vividness is None:  # None stands for the default of this colorizer
             values["vividness"] = self.vividness
+        others = self.models.get_digests(options)
+        if others:
+            values["shot weights"] = others
         digest = compute_recipe_digest(values, self.digest, __version__)
         settings = Settings(options.describe_changes(), __version__, self.digest[:16])
-        return Provenance(__version__, self.name, self.digest, digest, settings=settings)
+        return Provenance(
+            __version__, self.name, self.digest, digest, settings=settings, shot_weights=others
+        )
 
     def make_proxy(self, luma: Plane, coding: Coding, geometry: Geometry) -> FloatArray:
         """Reduce stored (H, W) code values to the size and orientation that the generator expects.
@@ -208,7 +219,7 @@ class Colorizer:
         default vividness is that of this colorizer. Hints are one upright map for each proxy,
         (N, 2, h, w) and (N, h, w) on any grid. Generators that do not accept hints ignore them.
         """
-        self._check_vividness(vividness)
+        self.check_vividness(vividness)
         vividness = self.vividness if vividness is None else vividness
         if not self.accepts_hints:
             hints = None

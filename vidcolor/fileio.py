@@ -56,10 +56,15 @@ def check_source(path: Path) -> None:
     """Check that a path is an existing file or directory.
 
     Raises:
-        InputError: it does not exist, is a URL, or is a pipe, device or socket.
+        InputError: it does not exist, is a URL, is a pipe, device or socket, or its directory may
+            not be read.
     """
     check_url(path)
-    if not path.exists():
+    try:
+        exists = path.exists()
+    except OSError as error:  # of the permissions of a directory
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    if not exists:
         raise InputError(f"{path}: no such file")
     check_not_special(path)
 

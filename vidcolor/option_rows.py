@@ -144,6 +144,8 @@ class ShotOptions(OptionsModel):
     """Vividness of the shot; None for that of the film."""
     saturation: Annotated[float | None, Ge(0), Le(3)] = None
     """Chroma gain of the shot; None for that of the film."""
+    model: str | None = None
+    """Model of the shot; None for that of the film."""
 
     @classmethod
     def _error_prefix(cls, values: Mapping[str, Any]) -> str:

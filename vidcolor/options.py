@@ -138,8 +138,9 @@ class ColorizeOptions(OptionsModel):
         help="Chroma gain: 0 is gray, 1 leaves the predicted color unchanged."), _KEEP_INT] = 1.0
     titles: Annotated[Titles, Option(
         group="Color",
-        help="Color of title cards, credits and blank leader: neutral keeps them gray, tint gives "
-        "each the mean tint of its source, color treats them like pictures.")] = "neutral"
+        help="Color of title cards, credits, blank leader and burnt-in text: neutral keeps them "
+        "gray, tint gives each card the mean tint of its source, color treats all like pictures."
+        )] = "neutral"
     hints: Annotated[tuple[Hint, ...] | Path | None, Option(
         group="Color", metavar="FILE", in_config=False,
         help="JSON or CSV file of color hints: x, y, color (or keep), radius, and for a film time "
@@ -259,9 +260,16 @@ class ColorizeOptions(OptionsModel):
         return self
 
     @property
+    def shot_models(self) -> tuple[str, ...]:
+        """The models of single shots, each once, in the order of the shots."""
+        shots = self.shots if isinstance(self.shots, tuple) else ()
+        return tuple(dict.fromkeys(shot.model for shot in shots if shot.model is not None))
+
+    @property
     def _has_own_shot_options(self) -> bool:
         shots = self.shots if isinstance(self.shots, tuple) else ()
-        return any(s.vividness is not None or s.saturation is not None for s in shots)
+        values = ((s.vividness, s.saturation, s.model) for s in shots)
+        return any(value is not None for own in values for value in own)
 
     def fingerprint_values(self) -> dict[str, Any]:
         """Return the options that the result depends on, as plain values.

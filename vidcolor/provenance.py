@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from xml.dom import minidom
 from xml.parsers.expat import ExpatError
@@ -109,12 +109,19 @@ class Provenance:
     created: str | None = None
     """ISO 8601 date and time; absent by default, so that results can be compared byte by byte."""
     settings: Settings | None = None
+    shot_weights: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of the weights of the models that single shots have, by the name of the model."""
+
+    @property
+    def models(self) -> str:
+        """The names of all models, that of the film first."""
+        return ", ".join([self.model, *self.shot_weights])
 
     @property
     def sentence(self) -> str:
         """The declaration in the comment of a film; `read_recipe` finds the recipe in it."""
         return (
-            f"Color added by vidcolor {self.version} (model {self.model}): a trained network's "
+            f"Color added by vidcolor {self.version} (model {self.models}): a trained network's "
             f"guess, not a record. [vidcolor recipe {self.recipe}]"
         )
 
@@ -165,7 +172,7 @@ def make_film_tags(
         tags |= {
             "DIGITAL_SOURCE_TYPE": DIGITAL_SOURCE_TYPE,
             "VIDCOLOR_VERSION": provenance.version,
-            "VIDCOLOR_MODEL": provenance.model,
+            "VIDCOLOR_MODEL": provenance.models,
             "VIDCOLOR_WEIGHTS_SHA256": provenance.weights_sha256,
             "VIDCOLOR_RECIPE": provenance.recipe,
         }
@@ -196,7 +203,7 @@ def make_xmp_packet(provenance: Provenance, existing: bytes | None = None) -> by
         _add_property(description, XMP_BASIC, "xmp:CreatorTool", f"vidcolor {provenance.version}")
     properties = {
         "Version": provenance.version,
-        "Model": provenance.model,
+        "Model": provenance.models,
         "WeightsSHA256": provenance.weights_sha256,
         "Recipe": provenance.recipe,
         "Created": provenance.created,

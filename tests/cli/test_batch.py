@@ -192,7 +192,7 @@ def test_threads_limits_the_cores_of_a_worker(reels, tmp_path):
             for children in Path(f"/proc/{process.pid}/task").glob("*/children"):
                 for pid in children.read_text().split():
                     num_cores.add(len(os.sched_getaffinity(int(pid))))
-        time.sleep(0.02)
+        time.sleep(0.1)
     _, err = process.communicate()
     assert (process.returncode, err) == (0, "")
     assert 1 in num_cores, "the worker process runs on one core"

@@ -34,13 +34,19 @@ def run_echo(context: JobContext, job: Job) -> dict[str, Any]:
 
 
 def run_steps(context: JobContext, job: Job) -> dict[str, Any]:
-    """Count in a file; a job that is run again continues where it stopped."""
-    path, total = Path(job.options["path"]), int(job.options["steps"])
+    """Count in a file; a job that is run again continues where it stopped.
+
+    With the option ``until``, it waits at half of the steps until a file exists.
+    """
+    path, total, until = Path(job.options["path"]), job.options["steps"], job.options.get("until")
     first = int(path.read_text()) if path.exists() else 0
     for done in range(first, total + 1):
         _replace(path, str(done))
         context.report(Progress(Path(job.name), "colorize", done, total))
         time.sleep(job.options.get("pause", 0.02))
+        while until and done == total // 2 and not Path(until).exists():
+            context.report(Progress(Path(job.name), "colorize", done, total))
+            time.sleep(0.01)
     return {"first": first, "attempts": job.attempts}
 
 

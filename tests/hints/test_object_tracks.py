@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -18,6 +18,9 @@ from vidcolor.hints.tracks import KeyframeLinks
 from vidcolor.imaging.types import FloatArray
 from vidcolor.motion.flow_chain import identity_chain
 from vidcolor.options import Hint
+from vidcolor.segmentation.model import join_memories
+from vidcolor.segmentation.network import Memory
+from vidcolor.segmentation.points import Points
 
 SIZE = (16, 32)
 BAND = 8
@@ -57,11 +60,35 @@ def place(*numbers: int) -> tuple[HintDisc, ...]:
 
 
 @dataclass
+class JoiningSegmentation(ScriptedSegmentation):
+    """Joins the memories of several frames as `SegmentationModel` does, and records its work."""
+
+    embedded: list[int] = field(default_factory=list)
+    """Key frames that were embedded."""
+    clicked: list[int] = field(default_factory=list)
+    """Key frames that were segmented by clicks."""
+
+    def embed(self, image: FloatArray) -> int:
+        """Return the number of the key frame."""
+        self.embedded.append(super().embed(image))
+        return self.embedded[-1]
+
+    def segment_clicks(self, image: int, objects: Sequence[Points]) -> FloatArray:
+        """Return the masks of the objects at the first clicks."""
+        self.clicked.append(image)
+        return super().segment_clicks(image, objects)
+
+    def join(self, memories: Sequence[Memory]) -> Memory:
+        """Return one memory with all cells."""
+        return join_memories(memories)
+
+
+@dataclass
 class Run:
     """A finished run of the tracker."""
 
     tracker: ObjectTracker
-    segmentation: ScriptedSegmentation
+    segmentation: JoiningSegmentation
     masks: DiskArray
     """The masks of all key frames."""
 
@@ -92,7 +119,7 @@ def track(
 
     `is_visible` is called with the numbers of a key frame and an object. It may return a mask.
     """
-    segmentation = ScriptedSegmentation(
+    segmentation = JoiningSegmentation(
         lambda frame, number: make_mask(number) * is_visible(frame, number),
         lambda point: int(point[0] * SIZE[1] / BAND),
     )
@@ -125,6 +152,14 @@ def test_two_hinted_frames_of_one_object_are_both_in_memory_and_clicks_are_repea
     assert run.memory_of(5) == [(4, 0)], "what was carried to a hinted frame is forgotten"
     clicked = {query.frame for query in run.segmentation.queries if query.is_clicked}
     assert clicked == {0, 4}
+
+
+@pytest.mark.parametrize("hinted", [0, 3, 6])
+def test_features_of_a_key_frame_and_masks_from_clicks_are_computed_once(hinted: int) -> None:
+    run = track(7, {hinted: place(0)})
+    assert run.found(0) == list(range(7))
+    assert sorted(run.segmentation.embedded) == list(range(7))
+    assert run.segmentation.clicked == [hinted]
 
 
 def test_a_lost_object_is_reported_is_not_remembered_and_is_found_again() -> None:

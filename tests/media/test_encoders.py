@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -84,6 +85,12 @@ def test_bad_encoder_request_is_rejected_with_one_line(small, request_args, mess
     assert "\n" not in str(error.value)
     printed = capfd.readouterr()
     assert printed.out == printed.err == "", "encoders print to stderr directly"
+
+
+def test_tiny_rate_of_a_damaged_header_has_a_time_base(small):
+    video = replace(probe(small).video, rate=Fraction(1, 4000))
+    plan = plan_encoder(video, CONTAINERS["mp4"], EncoderRequest())
+    assert 0 < plan.time_base <= 1001
 
 
 @pytest.mark.slow

@@ -96,7 +96,7 @@ def test_unknown_fields_are_kept(path: Path) -> None:
         ('"first": 30', '"first": "x"', r"shot 2: first must be an integer, got 'x'"),
         ('"first": 30', '"first": 60', r"shot 2 and shot 3 both start at frame 60"),
         ('"first": 30', '"first": 30, "vividness": 7', r"vividness must be in \[0, 1\], got 7"),
-        ('"first": 30', '"first": 30, "model": "x"', r"model cannot be set for one shot"),
+        ('"first": 30', '"first": 30, "mark": true', r"mark cannot be set for one shot"),
         ('"first": 30', '"first": 30, "transition": "wipe"', r"one of start, cut, dissolve, fade"),
         ('{"first": 60}', '{"first": 600}', r"starts at frame 600, but the film has 100 frames"),
         ('"options": {}', '"options": {"satturation": 1}', r"did you mean 'saturation'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,10 +13,8 @@ from tests.helpers.studio_server import StudioApp, StudioProcess
 from vidcolor.studio.settings import StudioSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
-
-    StartStudio = Callable[..., StudioProcess]
 
 
 @pytest.fixture
@@ -33,29 +32,28 @@ def studio_app(studio_settings: StudioSettings) -> Iterator[StudioApp]:
 
 
 @pytest.fixture
-def start_studio(tmp_path: Path) -> Iterator[StartStudio]:
-    """A function that starts a server: ``start_studio(*files, **options)``."""
-    started: list[StudioProcess] = []
-
-    def start(*files: Path, **options: object) -> StudioProcess:
-        server = StudioProcess(tmp_path / f"data{len(started)}", files, **options)
-        started.append(server)
-        return server.start()
-
-    yield start
-    for server in started:
-        server.kill()
+def studio_server(tmp_path: Path) -> Iterator[StudioProcess]:
+    """A server without files, which a test may stop."""
+    server = StudioProcess(tmp_path / "data").start()
+    yield server
+    server.kill()
 
 
-@pytest.fixture
-def studio_server(start_studio: StartStudio) -> StudioProcess:
-    """A server without files."""
-    return start_studio()
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared_studio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudioProcess]:
-    """A server without files for all tests of a module."""
+    """A server without files, for all tests that neither stop nor fill it."""
     server = StudioProcess(tmp_path_factory.mktemp("studio")).start()
     yield server
     server.kill()
+
+
+@pytest.fixture(scope="module")
+def attacked(shared_studio_server: StudioProcess) -> Iterator[StudioProcess]:
+    """The shared server. Afterwards it still answers, and has logged no unexpected error."""
+    yield shared_studio_server
+    with shared_studio_server.client() as client:
+        assert client.get("/api/info").status_code == 200
+        assert client.get("/api/uploads/x").status_code == 404
+    log = (shared_studio_server.data_dir / "logs" / "studio.log").read_text()
+    assert [line for line in log.splitlines() if json.loads(line)["level"] == "error"] == []
+    assert not [line for line in shared_studio_server.errors if "Traceback" in line]

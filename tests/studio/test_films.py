@@ -240,10 +240,11 @@ def test_browsers_learn_of_changes_in_the_shell(
     )
     watch.start()
     try:
-        time.sleep(0.2)
+        deadline = time.monotonic() + 10
+        while not watch._signatures and time.monotonic() < deadline:  # it has looked once
+            time.sleep(0.01)
         with Project.edit(path) as project:
             project.shots[0].set(vividness=0.2)
-        deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             rows = studio.services.database.connection.execute(
                 "SELECT data FROM events WHERE type = 'film'"

@@ -66,7 +66,7 @@ def test_rendering_and_its_plan(studio: FilmStudio, film: dict[str, Any], tmp_pa
     assert film["options"]["purpose"] == "archive"
     assert film["result"] == {
         "revision": 2, "bytes": target.stat().st_size, "name": target.name, "path": str(target),
-        "is_stale": False,
+        "is_stale": False, "reports": ["html", "json"],
     }  # fmt: skip
     assert get_plan(studio, film) == [([1, 1], []), ([2, 2], [])]
     film = studio.apply(film, do="note", shot=2, text="blue")
@@ -76,6 +76,9 @@ def test_rendering_and_its_plan(studio: FilmStudio, film: dict[str, Any], tmp_pa
     assert get_plan(studio, film) == [([1, 1], []), ([2, 2], ["settings of the shot"])]
     assert not studio.apply(film, do="undo")["result"]["is_stale"]
     before = target.read_bytes()
+    (report,) = studio.get(f"/api/films/{film['id']}/report.json").json()["results"]
+    assert (report["target"], report["project"]["revision"]) == (str(target), 2)
+    assert report["options"]["purpose"] == "archive"
     downloaded = studio.get(f"/api/films/{film['id']}/result")
     assert downloaded.content == before
     assert 'filename="reel.color.mkv"' in downloaded.headers["content-disposition"]
@@ -114,6 +117,11 @@ def test_result_of_an_upload_has_its_name_and_no_path(studio: FilmStudio) -> Non
     assert studio.film(film_id)["result"]["name"] == "Reise 1931.color.mkv"
     disposition = studio.get(f"/api/films/{film_id}/result").headers["content-disposition"]
     assert "Reise%201931.color.mkv" in disposition or "Reise 1931.color.mkv" in disposition
+    for suffix in ("html", "json"):
+        report = studio.get(f"/api/films/{film_id}/report.{suffix}")
+        assert report.headers["content-disposition"].startswith("attachment")
+        assert "Reise 1931.mkv" in report.text
+        assert str(folder) not in report.text
 
 
 def test_loops_show_every_frame_of_a_shot_as_the_film_will(

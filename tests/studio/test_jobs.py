@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.helpers.studio_server import StudioApp
-
 
 @pytest.fixture
 def idle(tmp_path: Path) -> QueueRun:
@@ -246,7 +244,7 @@ def test_running_job_is_canceled_within_moments(run: QueueRun) -> None:
     start = time.monotonic()
     run.queue.cancel(job.id)
     assert run.wait(job.id).state == "canceled"
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < KINDS["render"].max_stop_seconds  # it stopped by itself
 
 
 def test_job_that_does_not_stop_is_ended(run: QueueRun) -> None:
@@ -333,7 +331,8 @@ def test_waiting_ends_with_the_time_or_the_server(run: QueueRun) -> None:
 def test_drain_interrupts_films_and_finishes_photos(tmp_path: Path) -> None:
     run = QueueRun(tmp_path / "data", workers=2).start()
     path = tmp_path / "n"
-    film = run.submit("steps", path=str(path), steps=50, pause=0.03)
+    go = tmp_path / "go"
+    film = run.submit("steps", path=str(path), steps=50, pause=0.0, until=str(go))
     run.wait_running(film.id)
     photo = run.submit("echo", seconds=0.5)
     run.wait_until(photo.id, lambda job: job.state == "running")
@@ -347,7 +346,8 @@ def test_drain_interrupts_films_and_finishes_photos(tmp_path: Path) -> None:
     interrupted = run.queue.get(film.id)
     assert (interrupted.state, interrupted.attempts) == ("queued", 0)
     reached = int(path.read_text())
-    assert 0 < reached < 50
+    assert 0 < reached <= 25
+    go.touch()
     assert run.queue.get(later.id).state in ("queued", "done")
 
     again = QueueRun(tmp_path / "data").start()
@@ -368,50 +368,3 @@ def test_second_server_is_refused(run: QueueRun, tmp_path: Path) -> None:
     assert f"BusyError: {data_dir}: another vidcolor studio uses this directory" in used.stderr
     assert subprocess.run([*command, tmp_path]).returncode == 0
     lock_data_dir(tmp_path).release()  # the process has ended, and its lock with it
-
-
-# The API
-
-
-def test_api_of_jobs(studio_app: StudioApp) -> None:
-    jobs = studio_app.services.jobs
-    own = jobs.submit("photo", "a", {}, studio_app.client_id, name="mill.jpg")
-    foreign = jobs.submit("photo", "b", {}, "other")
-    listed = studio_app.get("/api/jobs").json()
-    assert [job["id"] for job in listed] == [own.id]
-    assert listed[0] == studio_app.get(f"/api/jobs/{own.id}").json()
-    assert set(listed[0]) >= {
-        *("id", "kind", "subject", "name", "state", "progress", "error", "result"),
-        *("created", "started", "finished", "position", "seconds_left"),
-    }
-    assert (listed[0]["name"], listed[0]["state"], listed[0]["position"]) == (
-        "mill.jpg", "queued", 1,
-    )  # fmt: skip
-    for url in (f"/api/jobs/{foreign.id}", "/api/jobs/nonsense"):
-        for response in (studio_app.get(url), studio_app.post(f"{url}/cancel")):
-            assert response.status_code == 404
-            assert response.json()["code"] == "not-found"
-    assert jobs.get(foreign.id).state == "queued"
-    start = time.monotonic()
-    assert studio_app.get(f"/api/jobs/{own.id}?wait=0.2").json()["state"] == "queued"
-    assert time.monotonic() - start >= 0.2
-    assert studio_app.get(f"/api/jobs/{own.id}?wait=1000").status_code == 400
-    assert studio_app.post(f"/api/jobs/{own.id}/cancel").json()["state"] == "canceled"
-    assert studio_app.post(f"/api/jobs/{own.id}/retry").json()["state"] == "queued"
-    conflict = studio_app.post(f"/api/jobs/{own.id}/retry")
-    assert (conflict.status_code, conflict.json()["code"]) == (409, "conflict")
-
-
-def test_api_of_a_full_queue(tmp_path: Path) -> None:
-    from tests.helpers.studio_server import StudioApp
-    from vidcolor.studio.settings import StudioSettings
-
-    app = StudioApp(StudioSettings(data_dir=tmp_path / "data", max_queue=1))
-    jobs = app.services.jobs
-    canceled = jobs.cancel(jobs.submit("photo", "a", {}, app.client_id).id)
-    jobs.submit("photo", "b", {}, app.client_id)
-    response = app.post(f"/api/jobs/{canceled.id}/retry")
-    app.close()
-    assert response.status_code == 503
-    assert response.json()["code"] == "queue-full"
-    assert int(response.headers["retry-after"]) == response.json()["retry_after"]

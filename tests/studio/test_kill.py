@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.helpers.studio_queue import CLIENT, QueueRun
-from vidcolor.studio.jobs import supervisor
+from vidcolor.studio.jobs import locks, supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,16 +71,17 @@ def has_ended(pid: int) -> bool:
 
 
 def test_job_of_a_killed_worker_runs_again_and_ends_once(run: QueueRun, tmp_path: Path) -> None:
-    path = tmp_path / "n"
-    job = run.submit("steps", path=str(path), steps=100)
-    wait_for(lambda: path.exists() and int(path.read_text()) > 0)
+    path, go = tmp_path / "n", tmp_path / "go"
+    job = run.submit("steps", path=str(path), steps=20, until=str(go))
+    wait_for(lambda: path.exists() and int(path.read_text()) == 10)
     worker = run.find_worker(job.id)
     os.kill(worker, signal.SIGKILL)
+    go.touch()
     job = run.wait(job.id)
     assert job.state == "done"
     assert job.result is not None
     assert job.result["attempts"] == 2
-    assert job.result["first"] > 0  # it continued
+    assert job.result["first"] == 10  # it continued
     assert run.list_states(job.id) == ["queued", "running", "queued", "running", "done"]
     assert has_ended(worker)
 
@@ -106,9 +107,11 @@ def test_worker_without_heartbeat_is_killed(
     monkeypatch.setattr(supervisor, "HANG_SECONDS", 2.5)
     monkeypatch.setattr(supervisor, "WATCH_INTERVAL_S", 0.1)
     run = QueueRun(tmp_path / "data").start()
-    job = run.submit("steps", path=str(tmp_path / "n"), steps=20)
+    go = tmp_path / "go"
+    job = run.submit("steps", path=str(tmp_path / "n"), steps=2, until=str(go))
     run.wait_running(job.id)
     os.kill(run.find_worker(job.id), signal.SIGSTOP)
+    go.touch()
     job = run.wait(job.id)
     run.close()
     assert (job.state, job.attempts) == ("done", 2)
@@ -116,11 +119,12 @@ def test_worker_without_heartbeat_is_killed(
 
 @pytest.mark.parametrize("stopped", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_jobs_of_a_killed_server_end_once(
-    server: subprocess.Popen[str], stopped: bool, tmp_path: Path
+    server: subprocess.Popen[str], stopped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(locks, "_END_TIMEOUT_S", 0.5)
     run = QueueRun(tmp_path / "data")  # submits to the database of the server
-    trace, child_path = tmp_path / "trace", tmp_path / "pid"
-    film = run.submit("steps", path=str(tmp_path / "n"), steps=200)
+    trace, child_path, go = tmp_path / "trace", tmp_path / "pid", tmp_path / "go"
+    film = run.submit("steps", path=str(tmp_path / "n"), steps=20, until=str(go))
     busy = run.submit("child", path=str(child_path))
     photos = [
         run.queue.submit("echo", f"p{n}", {"trace": str(trace), "value": n}, CLIENT, priority=-60)
@@ -138,6 +142,7 @@ def test_jobs_of_a_killed_server_end_once(
     wait_for(lambda: all(map(has_ended, ended)))
     assert has_ended(workers[0]) is not stopped
 
+    go.touch()
     run.start()
     assert has_ended(workers[0])
     run.queue.cancel(busy.id)

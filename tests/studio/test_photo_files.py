@@ -19,6 +19,7 @@ from vidcolor.media.stills import types as still_types
 from vidcolor.media.stills.registry import read_still, read_still_xmp
 from vidcolor.studio import audit
 from vidcolor.studio.jobs.context import JobContext
+from vidcolor.studio.photos.decisions import SetOptions
 from vidcolor.studio.photos.files import make_unique
 from vidcolor.studio.photos.jobs import run_photo
 from vidcolor.studio.photos.rows import Revision
@@ -126,14 +127,11 @@ def test_a_reference_must_have_color_and_can_be_undone(photos):
     rgb[...] = np.array([200, 60, 30])
     color = photos.app.request("PUT", url, params={"name": "print.png"}, content=encode(rgb))
     assert color.json()["reference"] == {"name": "print.png"} and color.json()["revision"] == 1
-    pictures = photos.service.pictures
-    settings, pictures._settings = (
-        pictures._settings,
-        photos.app.settings.model_copy(update={"max_disk_bytes": 1}),
-    )
+    storage, settings = photos.service.pictures._storage, photos.app.settings
+    storage._settings = settings.model_copy(update={"max_disk_bytes": 1})
     full = photos.app.request("PUT", url, params={"name": "print.png"}, content=encode(rgb))
     assert full.status_code == 507
-    pictures._settings = settings
+    storage._settings = settings
     plain = photos.change(photo, "undo").json()
     assert plain["reference"] is None
     assert photos.change(photo, "redo").json()["reference"] == {"name": "print.png"}
@@ -141,6 +139,31 @@ def test_a_reference_must_have_color_and_can_be_undone(photos):
     assert photos.get(photo, "/result").status_code == 200
     removed = photos.app.request("DELETE", url, headers={"If-Match": "3"})
     assert removed.json()["reference"] is None
+
+
+def test_a_reference_for_another_revision_is_refused_and_not_stored(photos, monkeypatch):
+    photo = photos.upload("mill.png", encode(make_scene()))
+    rgb = np.full((60, 90, 3), [200, 60, 30], np.uint8)
+
+    def put(revision):
+        return photos.app.request(
+            "PUT", f"/api/photos/{photo}/reference", params={"name": "print.png"},
+            headers={"If-Match": str(revision)}, content=encode(rgb),
+        )  # fmt: skip
+
+    assert put(7).status_code == 409
+    receive = photos.service.pictures.receive_reference
+
+    async def receive_slowly(row, name, body):
+        change = SetOptions(do="set", saturation=0.5)  # of another person, who was faster
+        photos.service.change(photo, row.viewer, None, change)
+        return await receive(row, name, body)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(photos.service.pictures, "receive_reference", receive_slowly)
+        assert put(0).json()["current"]["revision"] == 1
+    assert not list(photos.app.settings.data_dir.rglob("reference-*"))
+    assert put(1).status_code == 200
 
 
 def test_a_photo_is_uploaded_in_one_request(photos):

@@ -19,11 +19,12 @@ from vidcolor.studio.compute.client import (
     PRIORITY_CLICK,
     PRIORITY_VIEW,
 )
+from vidcolor.studio.compute.outlines import trace_outline
 from vidcolor.studio.compute.state import ComputeState
 from vidcolor.studio.errors import ApiError
 from vidcolor.studio.photos.decisions import SetOptions
 from vidcolor.studio.photos.prepared import HintValue, PhotoDecisions, PreparedPhoto
-from vidcolor.studio.photos.regions import describe_colors, find_region, trace_outline
+from vidcolor.studio.photos.regions import describe_colors, find_region
 from vidcolor.studio.photos.service import PhotoService
 from vidcolor.studio.photos.views import compose_view
 from vidcolor.studio.settings import StudioSettings

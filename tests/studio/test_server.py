@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
+import queue
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from tests.helpers.studio_server import MUTATION, ROOT, StudioApp, StudioProcess
 from vidcolor import cli
+from vidcolor.cli.studio import StudioOptions
+from vidcolor.studio.server import DRAIN_SECONDS
 from vidcolor.studio.settings import StudioSettings
-
-if TYPE_CHECKING:
-    from tests.studio.conftest import StartStudio
 
 
 def run_command(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
@@ -141,41 +140,67 @@ def test_server_loads_neither_torch_nor_ffmpeg(shared_studio_server: StudioProce
         assert done["kind"] == "photo"
     assert shared_studio_server.process is not None
     maps = Path(f"/proc/{shared_studio_server.process.pid}/maps").read_text()
-    assert "_http" not in maps or "libtorch" not in maps
-    assert "libtorch" not in maps
-    assert "libavcodec" not in maps
+    assert not [name for name in ("libtorch", "libavcodec", "cv2", "PIL") if name in maps]
 
 
-def test_session_token_and_link_survive_a_crash(studio_server: StudioProcess) -> None:
+def test_every_option_reaches_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    received: list[StudioSettings] = []
+    monkeypatch.setattr(
+        "vidcolor.studio.server.run_server",
+        lambda settings, listener, sources, print_log: received.append(settings),
+    )
+    expected = {
+        "data_dir": tmp_path / "d", "host": "localhost", "token": "t" * 16,
+        "proxy": "https://studio.example.org", "keep_minutes": 7.5, "workers": 3,
+        "model": "other", "device": "cpu", "engine": "ray", "ray_address": "head:6379",
+    }  # fmt: skip
+    options = {("data" if name == "data_dir" else name): v for name, v in expected.items()}
+    arguments = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    assert cli.run(["studio", "--no-browser", "--port", "0", *arguments]) == 0
+    (settings,) = received
+    assert {name: getattr(settings, name) for name in expected} == expected
+    assert settings.port > 0
+    defaults = StudioSettings(data_dir=tmp_path)
+    assert all(getattr(defaults, name) != value for name, value in expected.items())
+    own = {*StudioOptions.model_fields, "model", "device", "engine", "ray_address"}
+    assert own - {"browser", "port"} == set(options)
+
+
+def test_link_is_opened_in_the_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: queue.Queue[str] = queue.Queue()
+    monkeypatch.setattr("vidcolor.studio.server.run_server", lambda *_, **__: None)
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.put(url) or True)
+    assert cli.run(["studio", "--port", "0", "--data", str(tmp_path)]) == 0
+    assert opened.get(timeout=10).startswith("http://127.0.0.1:")
+    assert cli.run(["studio", "--port", "0", "--data", str(tmp_path), "--no-browser"]) == 0
+    assert opened.empty()
+
+
+def test_sessions_links_and_uploads_survive_a_crash(studio_server: StudioProcess) -> None:
     token, link = studio_server.token, studio_server.link
-    with httpx.Client(base_url=studio_server.base_url) as browser:
+    photo = (ROOT / "samples" / "photo.jpg").read_bytes()
+    with httpx.Client(base_url=studio_server.base_url, headers=MUTATION) as browser:
         assert browser.get(studio_server.make_link()).status_code == 303
+        upload = browser.post("/api/uploads", json={"name": "photo.jpg", "size": len(photo)}).json()
+        url = f"/api/uploads/{upload['id']}"
+        browser.patch(url, content=photo[:5000], headers={"Upload-Offset": "0"})
         studio_server.restart()
-        assert browser.get("/api/info").status_code == 200
-        assert browser.get(link).status_code == 303
-    assert studio_server.token == token
+        assert studio_server.token == token
+        assert browser.get(url).json()["received"] == 5000
+        assert browser.get("/api/photos").json() == []
+        offset = {"Upload-Offset": "5000"}
+        assert browser.patch(url, content=photo[5000:], headers=offset).json()["kind"] == "photo"
+    with httpx.Client(base_url=studio_server.base_url) as other:
+        assert other.get(link).status_code == 303
 
 
 def test_second_server_on_the_same_data_is_refused(
-    studio_server: StudioProcess, capsys: pytest.CaptureFixture[str]
+    shared_studio_server: StudioProcess, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data = str(studio_server.data_dir)
+    data = str(shared_studio_server.data_dir)
     code, text = run_command("--port", "0", "--data", data, capsys=capsys)
     assert code == 1
     assert "another vidcolor studio uses this directory" in text
-
-
-def test_sigterm_ends_streams_and_exits_with_0(studio_server: StudioProcess) -> None:
-    with (
-        studio_server.client() as client,
-        client.stream("GET", "/api/events") as stream,
-    ):
-        assert stream.status_code == 200
-        start = time.monotonic()
-        assert studio_server.stop() == 0
-        assert time.monotonic() - start < 15
-    log = (studio_server.data_dir / "logs" / "studio.log").read_text()
-    assert not [line for line in log.splitlines() if json.loads(line)["level"] == "error"]
 
 
 def test_draining_server_is_not_ready(studio_app: StudioApp) -> None:
@@ -226,20 +251,41 @@ def test_description_of_the_api_loads_nothing_from_other_hosts(studio_app: Studi
     assert "script-src 'self'" in page.headers["content-security-policy"]
 
 
-def test_files_of_the_command_line_are_shown_and_kept(
-    start_studio: StartStudio, tmp_path: Path
-) -> None:
-    photo, film = tmp_path / "mill.jpg", tmp_path / "reel.mkv"
-    photo.write_bytes((ROOT / "samples" / "photo.jpg").read_bytes())
-    film.write_bytes((ROOT / "samples" / "reel.mkv").read_bytes())
-    before = photo.read_bytes(), film.read_bytes()
-    server = start_studio(photo, film)
-    with server.client() as client:
-        photos, films = client.get("/api/photos").json(), client.get("/api/films").json()
-    photos = photos.get("photos", photos) if isinstance(photos, dict) else photos
-    films = films.get("films", films) if isinstance(films, dict) else films
-    assert [item["name"] for item in photos] == ["mill.jpg"]
-    assert [item["name"] for item in films] == ["reel.mkv"]
-    assert not photos[0]["is_upload"]
-    server.stop()
-    assert (photo.read_bytes(), film.read_bytes()) == before
+def test_server_in_a_folder_of_strangers(tmp_path: Path) -> None:
+    """It shows and keeps the files, imports nothing, and SIGTERM ends streams of events."""
+    folder, marker = tmp_path / "strangers", tmp_path / "imported"
+    folder.mkdir()
+    for name in ("json", "pickle", "numpy", "socket"):
+        (folder / f"{name}.py").write_text(f"open({str(marker)!r}, 'w').close()")
+    for name in ("photo.jpg", "reel.mkv"):
+        (folder / name).write_bytes((ROOT / "samples" / name).read_bytes())
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    code = f"import sys; sys.path[0] = {str(ROOT)!r}; from vidcolor.cli import main; main()"
+    command = [sys.executable, "-c", code, "studio", "--no-browser", "--json", "--port=0"]
+    with subprocess.Popen(
+        [*command, "--data", str(tmp_path / "data"), "photo.jpg", "reel.mkv"],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        try:
+            event = json.loads(process.stdout.readline())
+            headers = {"Authorization": f"Bearer {event['token']}"}
+            with httpx.Client(base_url=event["url"], headers=headers, timeout=60) as client:
+                (film,) = client.get("/api/films").json()["films"]
+                (photo,) = client.get("/api/photos").json()
+                assert (photo["name"], film["name"]) == ("photo.jpg", "reel.mkv")
+                assert not photo["is_upload"]
+                # The compute process answers.
+                assert client.get(f"/api/photos/{photo['id']}").json()["width"] == 640
+                with client.stream("GET", "/api/events") as stream:
+                    assert stream.status_code == 200
+                    start = time.monotonic()
+                    process.terminate()
+                    assert process.wait(60) == 0
+                    assert time.monotonic() - start < DRAIN_SECONDS
+        finally:
+            process.kill()
+    assert not marker.exists()
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    log = (tmp_path / "data" / "logs" / "studio.log").read_text()
+    assert not [line for line in log.splitlines() if json.loads(line)["level"] == "error"]

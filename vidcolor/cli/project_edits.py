@@ -107,8 +107,8 @@ def set_options(
 ) -> None:
     """Set options of the whole film or of some shots, or how shots start.
 
-    For single shots, vividness, saturation, the kind and the transition can be
-    set.
+    For single shots, vividness, saturation, the model, the kind and the
+    transition can be set.
 
     [bold]Examples[/bold]
 
@@ -116,6 +116,7 @@ def set_options(
       vidcolor project set reel.vidcolor.json --shots 12-15 --saturation 0
       vidcolor project set reel.vidcolor.json --shots 13 --transition dissolve --mixed-frames 12
       vidcolor project set reel.vidcolor.json --shots 12-15 --unset saturation
+      vidcolor project set reel.vidcolor.json --shots 20 --model siggraph17
       vidcolor project set reel.vidcolor.json --shots 1 --kind title
     """
     from vidcolor.project.decisions import set_shots, set_transitions

@@ -25,6 +25,7 @@ from vidcolor.progress import Progress
 from vidcolor.schema import STORED
 from vidcolor.shots.detector import Shot
 from vidcolor.shots.shot_list import ShotList, make_shot_list, read_shots
+from vidcolor.titles.burnt_in import BurntInText
 from vidcolor.titles.shots import Title
 
 if TYPE_CHECKING:
@@ -104,6 +105,8 @@ class FilmAnalysis:
     """Warnings about the source and about the shot list."""
     titles: tuple[Title, ...] = ()
     """Title cards and blank leader, which get no color."""
+    burnt_in_text: tuple[BurntInText, ...] = ()
+    """Text at the same place in all frames, such as time code, which gets no color."""
 
     def __post_init__(self) -> None:
         if not len(self.pts) == len(self.checksums) == self.shot_list.num_frames:
@@ -212,7 +215,7 @@ def analyze_film(
     # The reader owns its damage report, so the analysis gets a copy.
     return FilmAnalysis(
         shot_list, pts, end_pts, checksums, replace(reader.damage), warnings,
-        titles.find_titles(shot_list.shots),
+        titles.find_titles(shot_list.shots), titles.find_burnt_in_text(),
     )  # fmt: skip
 
 

@@ -48,6 +48,7 @@ _DESCRIPTIONS = {
     "shots": "boundaries, transition or kind of the shot",
     "options": "settings of the shot",
     "titles": "title cards",
+    "burnt_in_text": "burnt-in text",
     "overlays": "hints or references",
     "parts": "division of the shot",
 }

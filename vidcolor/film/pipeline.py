@@ -369,6 +369,7 @@ class _Pipeline:
             plan=plan,
             shot_uncertainty=tuple(u for r in rendered for u in r.shot_uncertainty),
             titles=locate_titles(titles, analysis.pts, analysis.end_pts, plan.video),
+            burnt_in_text=analysis.burnt_in_text,
             lost_hints=() if job.overlays is None else job.overlays.lost,
             resumed_frames=resumed_frames,
         )

@@ -16,12 +16,18 @@ from vidcolor.color.ycbcr import Coding, recode
 from vidcolor.concurrency import batched, close_on_exit, map_in_threads, prefetch
 from vidcolor.film.parts import RenderState
 from vidcolor.film.plan import FilmPlan
+from vidcolor.film.titles import choose_title_mode
 from vidcolor.media.frames import compose_frame
 from vidcolor.media.preview import render_source_rgb
 from vidcolor.propagation.flow_frames import AnalysisFrame, make_analysis_frame
 from vidcolor.propagation.propagate import PropagationState
 from vidcolor.propagation.shot_colorizer import PredictedFrame, ShotColorizer
-from vidcolor.shots.shot_options import make_saturation_finder, make_vividness_finder
+from vidcolor.shots.shot_options import (
+    make_model_finder,
+    make_saturation_finder,
+    make_vividness_finder,
+)
+from vidcolor.titles.burnt_in_paint import remove_text_chroma
 from vidcolor.titles.paint import paint_uniform
 from vidcolor.titles.shots import make_title_finder
 from vidcolor.watermark import draw_watermark
@@ -37,6 +43,8 @@ if TYPE_CHECKING:
     from vidcolor.options import ColorizeOptions
     from vidcolor.recolor import Recolorer
     from vidcolor.shots.detector import Shot
+    from vidcolor.shots.shot_options import ModelFinder
+    from vidcolor.titles.burnt_in import BurntInText
     from vidcolor.titles.shots import Title, TitleFinder
 
 READ_AHEAD_BYTES = 192 * 2**20
@@ -84,6 +92,7 @@ def render_frames(
     state: RenderState | None = None,
     first: int = 0,
     titles: Sequence[Title] = (),
+    texts: Sequence[BurntInText] = (),
 ) -> Generator[RenderedFrame, None, None]:
     """Colorize frames, in order, each exactly once.
 
@@ -94,13 +103,14 @@ def render_frames(
     colorized by itself.
 
     `frames` are the frames of the complete shots `shots`, and are closed at the end. A recolorer
-    uses the color of the source as hints. The frames of `titles` get uniform color. Closing the
-    returned generator ends all threads.
+    uses the color of the source as hints. The frames of `titles` get uniform color, and the
+    burnt-in `texts` none. Closing the returned generator ends all threads.
     """
     depth, find_title = _choose_queue_depth(plan), make_title_finder(titles)
+    find_model = make_model_finder(options)
     # The color of the source differs from frame to frame, so a recolorer does not propagate.
     if options.per_frame or recolorer is not None:
-        analyzed = prefetch(_analyze(plan, frames, colorizer), depth)
+        analyzed = prefetch(_analyze(plan, frames, colorizer, find_model), depth)
         predictions = _predict_per_frame(
             plan, analyzed, colorizer, options, min(options.batch, depth), recolorer, find_title
         )
@@ -108,9 +118,9 @@ def render_frames(
     else:
         shot_colorizer = ShotColorizer(
             colorizer, shots, plan.video.geometry, make_vividness_finder(options), overlays,
-            find_title,
+            find_title, find_model,
         )  # fmt: skip
-        analyzed = prefetch(_analyze(plan, frames, colorizer), SHORT_QUEUE_FRAMES)
+        analyzed = prefetch(_analyze(plan, frames, colorizer, find_model), SHORT_QUEUE_FRAMES)
         predictions = _propagate(shot_colorizer, analyzed, state)
         predicted = prefetch(_skip_frames(predictions, first), SHORT_QUEUE_FRAMES)
 
@@ -119,7 +129,7 @@ def render_frames(
     def compose(item: _StatefulFrame) -> RenderedFrame:
         frame, prediction = item.frame.frame, item.frame.prediction
         saturation = find_saturation(frame.index)
-        av_frame = compose_output(plan, frame, prediction, colorizer, options, saturation)
+        av_frame = compose_output(plan, frame, prediction, colorizer, options, saturation, texts)
         return RenderedFrame(
             frame.index, frame.pts, frame.duration, av_frame, prediction, item.state
         )
@@ -138,13 +148,14 @@ def _choose_queue_depth(plan: FilmPlan) -> int:
 
 
 def _analyze(
-    plan: FilmPlan, frames: Iterator[Frame], colorizer: Colorizer
+    plan: FilmPlan, frames: Iterator[Frame], colorizer: Colorizer, find_model: ModelFinder
 ) -> Iterator[AnalysisFrame]:
     geometry = plan.video.geometry
     with close_on_exit(frames):
         for frame in frames:
+            model = colorizer.models.get(find_model(frame.index))
             yield make_analysis_frame(
-                frame, colorizer.make_proxy(frame.luma, plan.video.coding, geometry)
+                frame, model.make_proxy(frame.luma, plan.video.coding, geometry)
             )
 
 
@@ -207,13 +218,19 @@ def compose_output(
     colorizer: Colorizer,
     options: ColorizeOptions,
     saturation: float,
+    texts: Sequence[BurntInText] = (),
 ) -> VideoFrame:
-    """Return a frame for the encoder: luma, flags and side data of the source, predicted chroma."""
+    """Return a frame for the encoder: luma, flags and side data of the source, predicted chroma.
+
+    `texts` is the burnt-in text of the film.
+    """
     source, layout, matrix = plan.video.coding, plan.encoder.layout, plan.video.matrix
     cb, cr = colorizer.make_chroma(
         prediction, frame.luma, source, matrix, layout.subsampling, saturation
     )
     luma: Plane = frame.luma
+    if choose_title_mode(options) != "color":
+        remove_text_chroma((cb, cr), luma, texts, source, plan.video.geometry, layout.subsampling)
     if options.mark:
         luma = draw_watermark(luma, cb, cr, source, matrix, layout.subsampling)
     target = Coding(layout.bits, plan.encoder.full_range)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vidcolor.options import ColorizeOptions
     from vidcolor.progress import ProgressCallback
     from vidcolor.provenance import ProjectRevision, Provenance
+    from vidcolor.titles.burnt_in import BurntInText
     from vidcolor.uncertainty import ShotUncertainty
 
 
@@ -115,6 +116,8 @@ class FilmResult:
     """Uncertainty of each shot; empty if the generator has no confidence."""
     titles: tuple[TitleSpan, ...] = ()
     """Title cards and blank leader, which got no color but that of ``--titles tint``."""
+    burnt_in_text: tuple[BurntInText, ...] = ()
+    """Text at the same place in all frames, such as time code, which got no color."""
     lost_hints: tuple[LostHint, ...] = ()
     """Frames in which the objects of hints are not found."""
     resumed_frames: int = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from pydantic import with_config
@@ -32,6 +32,7 @@ _DIFFERENCES = {
     "confidence_encoding": "the encoder settings of the confidence film differ",
     "target": "the output differs",
     "excerpt": "other shots are rendered",
+    "shot_weights": "the weights of a model of single shots differ",
 }
 """Description of a difference by field of the fingerprint; other fields are named themselves."""
 
@@ -75,6 +76,8 @@ class RenderFingerprint:
     """Encoder settings of the confidence film; None if there is none."""
     excerpt: tuple[int, int] | None = None
     """First frame of an excerpt and the frame after its last one; None for the whole film."""
+    shot_weights: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of the weights of the models that single shots have, by the name of the model."""
 
 
 @with_config(STORED)
@@ -135,6 +138,7 @@ def compute_render_fingerprint(
         video_encoding=_describe_encoding(result),
         confidence_encoding=_describe_encoding(confidence),
         excerpt=None if excerpt is None else (excerpt.start, excerpt.stop),
+        shot_weights=dict(provenance.shot_weights),
     )
 
 
@@ -156,7 +160,7 @@ def _describe_encoding(film: OutputFilm | None) -> dict[str, Any] | None:
 def describe_differences(saved: RenderFingerprint, current: RenderFingerprint) -> list[str]:
     """Describe the differences between two fingerprints; return [] if they are equal."""
     differences = []
-    for name in (field.name for field in fields(current)):
+    for name in (item.name for item in fields(current)):
         before, after = getattr(saved, name), getattr(current, name)
         if before == after:
             continue

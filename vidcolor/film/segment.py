@@ -187,7 +187,7 @@ def render_segment(
     # A recolorer has state, which must not depend on the segments that were rendered before.
     recolorer = make_recolorer(colorizer, job.options)
     collector = None
-    if colorizer.has_confidence:
+    if all(model.has_confidence for model in colorizer.models.list_used(job.options)):
         collector = UncertaintyCollector(job.plan.video, job.analysis.shots)
     if state is not None and recolorer is not None:
         recolorer.restore(state.sections["recolorer"])
@@ -197,7 +197,7 @@ def render_segment(
     frames = reader.frames(segment.first if state is None else state.start, segment.end)
     rendered = render_frames(
         job.plan, frames, colorizer, job.options, shots, recolorer, overlays, state,
-        parts[len(results)].start, job.analysis.titles,
+        parts[len(results)].start, job.analysis.titles, job.analysis.burnt_in_text,
     )  # fmt: skip
     with contextlib.closing(rendered):
         for number in range(len(results), len(parts)):

@@ -113,7 +113,7 @@ def describe_segments(
         work: directory with the overlays of the job.
     """
     shared = asdict(fingerprint)
-    del shared["target"], shared["excerpt"]
+    del shared["target"], shared["excerpt"], shared["shot_weights"]
     options = {k: v for k, v in shared.pop("options").items() if k not in _BY_SEGMENT}
     shared |= {"source": source, "default vividness": vividness}
     shared |= {job.options.flag(name): value for name, value in options.items()}
@@ -141,17 +141,20 @@ def _describe_segment(job: RenderJob, segment: Segment, file: IO[bytes] | None) 
     """
     analysis, frames = job.analysis, range(segment.first, segment.end)
     rows = job.options.shots if isinstance(job.options.shots, tuple) else ()
+    weights = job.provenance.shot_weights
     end_pts = analysis.pts[segment.end] if segment.end < analysis.num_frames else analysis.end_pts
     return {
         "pts": [*analysis.pts[segment.first : segment.end], end_pts],
         "checksums": [*analysis.checksums[segment.first : segment.end]],
         "shots": [asdict(shot) for shot in analysis.shots if shot.first in frames],
         "options": [shot.to_json() for shot in rows if shot.first in frames],
+        "weights": [weights.get(shot.model or "") for shot in rows if shot.first in frames],
         "titles": [
             asdict(title)
             for title in analysis.titles
             if title.first < segment.end and segment.first < title.end
         ],
+        "burnt_in_text": [asdict(text) for text in analysis.burnt_in_text],
         "overlays": _digest_overlays(frames, job.overlays, file),
         "parts": [[part.start, part.stop] for part in job.split_parts(segment)],
     }

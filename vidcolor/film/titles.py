@@ -11,6 +11,7 @@ import numpy as np
 from vidcolor.color.tint import measure_mean_tint
 from vidcolor.imaging.resize import resize_area
 from vidcolor.media.preview import render_source_rgb
+from vidcolor.titles.burnt_in import BurntInDetector
 from vidcolor.titles.card import get_card_shape
 from vidcolor.titles.extension import SIGNATURE_SHAPE, compute_signature, extend_titles
 from vidcolor.titles.shots import SAMPLE_STRIDE, TitleDetector
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from vidcolor.media.probe import VideoInfo
     from vidcolor.options import ColorizeOptions, Titles
     from vidcolor.shots.detector import Shot
+    from vidcolor.titles.burnt_in import BurntInText
     from vidcolor.titles.shots import Title
 
 
@@ -70,12 +72,15 @@ def locate_titles(
 
 
 class FilmTitles:
-    """Finds the titles of a film while its frames are decoded; stores 16 bytes per frame."""
+    """Finds the titles and the burnt-in text of a film while its frames are decoded.
+
+    It stores 16 bytes per frame.
+    """
 
     def __init__(self, video: VideoInfo, mode: Titles = "neutral") -> None:
         """Prepare to examine the frames of a video. With the mode ``color``, none is a title."""
         self._video, self._mode = video, mode
-        self._detector = TitleDetector()
+        self._detector, self._text_detector = TitleDetector(), BurntInDetector()
         self._signatures = bytearray()
         self._shape = get_card_shape(video.height, video.width)
 
@@ -95,6 +100,7 @@ class FilmTitles:
             ab = measure_mean_tint(render_source_rgb(frame, video, TINT_SIZE))
         upright = np.ascontiguousarray(video.geometry.to_upright(unit))
         self._detector.feed(index, upright, ab)
+        self._text_detector.feed(upright)
 
     def examine(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Yield all frames of the film, and examine those that are due."""
@@ -107,6 +113,10 @@ class FilmTitles:
         if self._mode == "color":
             return ()
         return extend_titles(self._detector.find_titles(shots), bytes(self._signatures))
+
+    def find_burnt_in_text(self) -> tuple[BurntInText, ...]:
+        """Return the text at the same place in all frames, after all frames were examined."""
+        return self._text_detector.find()
 
     def set_kinds(self, shots: Sequence[Shot]) -> tuple[Shot, ...]:
         """Return all shots of the film with their kinds."""

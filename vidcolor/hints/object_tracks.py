@@ -74,8 +74,12 @@ class _Group:
     """Indices of the objects."""
     hinted: list[int]
     """Numbers of these key frames, in order."""
+    clicked: dict[int, FloatArray] = field(default_factory=dict)
+    """Alpha of the objects in each hinted key frame, from clicks: (K, H, W)."""
     memories: dict[int, Memory] = field(default_factory=dict)
     """Memory of each hinted key frame."""
+    first: FloatArray | None = None
+    """Alpha of the objects in the first hinted key frame, from clicks and memory: (K, H, W)."""
     recent: deque[Memory] = field(default_factory=lambda: deque(maxlen=NUM_RECENT))
     """Memories of the last key frames."""
     alphas: FloatArray | None = None
@@ -106,6 +110,7 @@ class ObjectTracker:
         self._objects, self._hinted, self._size = objects, hinted, size
         self._masks = masks
         self._groups = self._make_groups()
+        self._embedded: tuple[int, EmbeddedImage] | None = None
 
     def _make_groups(self) -> list[_Group]:
         groups: dict[tuple[int, ...], list[int]] = {}
@@ -118,10 +123,11 @@ class ObjectTracker:
         """Segment all key frames, and store the masks."""
         count = len(self._keyframes.frames)
         for number in sorted(self._hinted):
-            image = self._segmentation.embed(self._keyframes.proxy(number))
+            image = self._embed(number)
             for group in self._groups:
                 if number in group.hinted:
                     masks = self._segment_clicks(group, number, image)
+                    group.clicked[number] = masks
                     group.memories[number] = self._segmentation.remember(image, masks)
         shape = mask_shape(self._keyframes.proxy(0))
         empty = np.zeros((len(self._objects), *shape), np.float32)
@@ -131,30 +137,33 @@ class ObjectTracker:
         self._track_range(range(count), forward=True)
         self._track_range(range(count - 1, -1, -1), forward=False)
 
+    def _embed(self, number: int) -> EmbeddedImage:
+        """Embed a key frame, or return the embedding that was made last."""
+        if self._embedded is None or self._embedded[0] != number:
+            self._embedded = number, self._segmentation.embed(self._keyframes.proxy(number))
+        return self._embedded[1]
+
     def _track_range(self, numbers: range, forward: bool) -> None:
         for group in self._groups:
             group.recent.clear()
-            group.alphas = None
+            group.alphas = None if forward else group.first
         for number in numbers:
             groups = [g for g in self._groups if _is_due(g, number, forward)]
             if not groups:
                 continue
-            image = self._segmentation.embed(self._keyframes.proxy(number))
+            image = self._embed(number)
             record = self._masks[number]
             for group in groups:
                 alphas = self._advance(group, number, image, forward)
-                if forward or number != group.hinted[0]:
-                    record[group.members] = [
-                        resize_area(alpha, record.shape[1:]) for alpha in alphas
-                    ]
+                record[group.members] = [resize_area(alpha, record.shape[1:]) for alpha in alphas]
+                if number == group.hinted[0]:
+                    group.first = alphas
             self._masks[number] = record
 
     def _advance(
         self, group: _Group, number: int, image: EmbeddedImage, forward: bool
     ) -> FloatArray:
         """Segment the next key frame of a group; return the alpha of its objects, (K, H, W)."""
-        from vidcolor.segmentation.model import join_memories
-
         link = None
         if group.alphas is not None:
             link = self._keyframes.backward(number) if forward else self._keyframes.forward(number)
@@ -162,13 +171,11 @@ class ObjectTracker:
         memories = [group.memories[n] for n in nearest if n != number]
         memories += group.recent
         points = self._points(group, number) if number in self._hinted else None
-        clicked = None
-        if number in group.hinted:
-            clicked = self._segment_clicks(group, number, image)
+        clicked = group.clicked.get(number)
         alphas = clicked
         if memories:
             carried = None if link is None or group.alphas is None else _carry(group.alphas, link)
-            memory = join_memories(memories)
+            memory = self._segmentation.join(memories)
             masks = self._segmentation.segment_memory(image, memory, points)
             expected = [None] * len(masks) if carried is None else carried
             masks = np.stack(list(map(remove_stray_parts, masks, expected)))
@@ -278,7 +285,7 @@ def remove_stray_parts(mask: FloatArray, carried: FloatArray | None) -> FloatArr
 
 def _is_due(group: _Group, number: int, forward: bool) -> bool:
     """Return whether a pass over the key frames segments the objects of a group in one of them."""
-    return number >= group.hinted[0] if forward else number <= group.hinted[0]
+    return number >= group.hinted[0] if forward else number < group.hinted[0]
 
 
 def _select(discs: Sequence[HintDisc], item: HintedObject) -> list[HintDisc]:

@@ -95,4 +95,6 @@ class ReferenceMasks:
     ) -> ProxyPrediction:
         """Predict from an upright proxy, (h, w) float32 in [0, 1]."""
         upright = Geometry(width=proxy.shape[1], height=proxy.shape[0])
+        if not self._colorizer.has_vividness:  # the shot has its own model, which has one
+            vividness = None
         return self._colorizer.predict([proxy], upright, vividness, hints)[0]

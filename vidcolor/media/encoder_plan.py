@@ -301,7 +301,8 @@ def _plan_first_accepted(
     # The source's time base is best. Encoders that count frames need the frame duration, and some
     # accept common frame rates only. The time base of the encoder does not limit the output:
     # `VideoWriter` restores the source's timestamps in the encoded packets.
-    frame_duration = 1 / (video.rate or Fraction(25)).limit_denominator(1001)
+    rate = (video.rate or Fraction(25)).limit_denominator(1001)
+    frame_duration = 1 / max(rate, Fraction(1, 1001))  # a damaged header can state any rate
     time_bases = [video.time_base, frame_duration, Fraction(1, 25)]
     if container.constant_rate:
         time_bases = [frame_duration]

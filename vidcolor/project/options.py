@@ -22,7 +22,7 @@ PROJECT_OPTIONS = tuple(
 """Names of the options that a project stores."""
 FRAME_OPTIONS = ("start", "end", "fps", "gray_from")
 """Options that the numbers and the luma of the frames depend on. They cannot be changed later."""
-SHOT_OPTIONS = ("vividness", "saturation")
+SHOT_OPTIONS = ("vividness", "saturation", "model")
 """Options that each shot may have its own value of."""
 
 

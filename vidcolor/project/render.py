@@ -52,6 +52,7 @@ def make_shot_options(document: ProjectDocument) -> tuple[ShotOptions, ...]:
             kind=row.kind,
             vividness=row.vividness,
             saturation=row.saturation,
+            model=row.model,
         )
         for row in document.shots
     )

@@ -125,6 +125,8 @@ class ShotRow(DetectedShot):
     """Vividness of this shot; absent for that of the film."""
     saturation: Annotated[float | None, Field(ge=0, le=3)] = None
     """Chroma gain of this shot; absent for that of the film."""
+    model: str | None = None
+    """Model of this shot; absent for that of the film."""
     note: str | None = None
     """Any text."""
     evidence: str | None = None

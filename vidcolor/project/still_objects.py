@@ -134,8 +134,6 @@ class ObjectFinder:
         discs: Mapping[int, Sequence[HintDisc]],
     ) -> FloatArray:
         """Return the alpha of the objects with indices `members`: (K, H, W)."""
-        from vidcolor.segmentation.model import join_memories
-
         nearest = sorted(hinted, key=lambda n: abs(n - frame))[:MAX_HINTED]
         others = [self._remember(n, objects, members, discs[n]) for n in nearest if n != frame]
         clicked = None
@@ -147,7 +145,9 @@ class ObjectFinder:
         points = None
         if frame in discs:
             points = self._make_points(objects, members, discs[frame])
-        masks = self._segmentation.segment_memory(self._embed(frame), join_memories(others), points)
+        masks = self._segmentation.segment_memory(
+            self._embed(frame), self._segmentation.join(others), points
+        )
         alphas = smoothstep(
             np.stack([remove_stray_parts(mask, None) for mask in masks]), *MEMORY_LIMITS
         )

@@ -40,7 +40,11 @@ from vidcolor.project.still_frames import ExaminedFrame, Still
 from vidcolor.project.still_objects import FoundObjects, ObjectFinder, place_shot_hints
 from vidcolor.project.still_references import ReferencePainter
 from vidcolor.propagation.propagate import UPSAMPLING_RADIUS
-from vidcolor.shots.shot_options import make_saturation_finder, make_vividness_finder
+from vidcolor.shots.shot_options import (
+    make_model_finder,
+    make_saturation_finder,
+    make_vividness_finder,
+)
 from vidcolor.titles.paint import paint_uniform
 from vidcolor.titles.shots import Title, make_title_finder
 from vidcolor.uncertainty import UncertainRegion, compute_review_priority, find_regions
@@ -132,7 +136,7 @@ class StillRenderer:
             frame=index,
             color=self._compose(options, frame, prediction, size),
             gray=self._make_gray(frame, size),
-            regions=self._find_regions(prediction),
+            regions=self._find_regions(self._select_colorizer(options, index), prediction),
             discs=discs.get(index, ()),
             size=self._size,
         )
@@ -163,7 +167,8 @@ class StillRenderer:
         Raises:
             UsageError: the generator does not estimate its confidence.
         """
-        self._colorizer.check_has_confidence()
+        options = self._choose_options(document)
+        self._select_colorizer(options, index).check_has_confidence()
         confidence = self.predict(document, index).confidence
         width, height = self._choose_size(max_size)
         gray = np.rint(255 * np.clip(resize_linear(confidence, (height, width)), 0, 1))
@@ -213,7 +218,7 @@ class StillRenderer:
         """Return a frame as the film will have it, for `size` = (W, H)."""
         av_frame = compose_output(
             self._plan, frame, self._to_stored(prediction), self._colorizer, options,
-            make_saturation_finder(options)(frame.index),
+            make_saturation_finder(options)(frame.index), self._analysis.burnt_in_text,
         )  # fmt: skip
         return render_rgb(av_frame, self._plan.output_video, size)
 
@@ -284,12 +289,19 @@ class StillRenderer:
         frame.luma = frame.luma.copy()
         return frame
 
-    def _get_proxy(self, index: int) -> FloatArray:
+    def _select_colorizer(self, options: ColorizeOptions, index: int) -> Colorizer:
+        """Return the colorizer of the shot of a frame."""
+        return self._colorizer.models.get(make_model_finder(options)(index))
+
+    def _get_proxy(self, index: int, colorizer: Colorizer | None = None) -> FloatArray:
+        """Return the upright proxy of a frame for a colorizer; by default for that of the film."""
+        colorizer = colorizer or self._colorizer
+
         def make() -> FloatArray:
             luma, coding = self._read(index).luma, self._plan.video.coding
-            return self._colorizer.make_proxy(luma, coding, self._geometry)
+            return colorizer.make_proxy(luma, coding, self._geometry)
 
-        return self._proxies.get(index, make)
+        return self._proxies.get((index, colorizer.digest), make)
 
     def _embed(self, index: int) -> EmbeddedImage:
         proxy = self._get_proxy(index)
@@ -322,9 +334,15 @@ class StillRenderer:
         discs: dict[int, tuple[HintDisc, ...]],
     ) -> ProxyPrediction:
         """Return the upright prediction of a frame with its title and the objects of its shot."""
-        proxy, vividness = self._get_proxy(index), make_vividness_finder(options)(index)
+        assert isinstance(options.shots, tuple)
+        self._colorizer.models.check_shot(options.shots[document.find_shot(index)])
+        colorizer = self._select_colorizer(options, index)
+        proxy, vividness = self._get_proxy(index, colorizer), None
+        if colorizer.has_vividness:
+            vividness = make_vividness_finder(options)(index)
         prediction = self._predictions.get(
-            (index, vividness), lambda: self._predict_proxy(proxy, vividness)
+            (index, vividness, colorizer.digest),
+            lambda: self._predict_proxy(colorizer, proxy, vividness),
         )
         if (title := self._find_title(document, options, index)) is not None:
             prediction = paint_uniform(prediction, title.ab, title.confidence)
@@ -340,10 +358,12 @@ class StillRenderer:
         confidence = np.maximum(prediction.confidence, alpha)
         return replace(prediction, confidence=confidence, overlay=overlay)
 
-    def _predict_proxy(self, proxy: FloatArray, vividness: float | None) -> ProxyPrediction:
+    def _predict_proxy(
+        self, colorizer: Colorizer, proxy: FloatArray, vividness: float | None
+    ) -> ProxyPrediction:
         """Return the upright prediction of a proxy on the flow grid, as that of a key frame."""
         upright = Geometry(width=proxy.shape[1], height=proxy.shape[0])
-        prediction = self._colorizer.predict([proxy], upright, vividness)[0]
+        prediction = colorizer.predict([proxy], upright, vividness)[0]
         luma = make_flow_input(proxy).luma
         return replace(
             prediction,
@@ -363,8 +383,10 @@ class StillRenderer:
             return replace(found or Title(index, index + 1, 1.0), confidence=1.0)
         return found
 
-    def _find_regions(self, prediction: ProxyPrediction) -> tuple[UncertainRegion, ...]:
-        if not self._colorizer.has_confidence:
+    def _find_regions(
+        self, colorizer: Colorizer, prediction: ProxyPrediction
+    ) -> tuple[UncertainRegion, ...]:
+        if not colorizer.has_confidence:
             return ()
         confidence = prediction.confidence
         luma = resize_area(prediction.proxy, confidence.shape)

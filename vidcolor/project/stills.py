@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from vidcolor.project.options import SHOT_OPTIONS, make_options
+from vidcolor.project.options import make_options
 from vidcolor.project.session import ProjectSession
 from vidcolor.project.views import ShotSequence
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import Rgb
     from vidcolor.project.still_frames import Still
     from vidcolor.project.still_renderer import StillRenderer
+
+_CHANGEABLE_OPTIONS = ("vividness", "saturation")
+"""Options that an open renderer reads from the document of each still."""
 
 
 class ProjectStills(ProjectSession):
@@ -88,7 +91,7 @@ class ProjectStills(ProjectSession):
         from vidcolor.project.still_renderer import StillRenderer
 
         document = self.document
-        planned = {k: v for k, v in document.options.items() if k not in SHOT_OPTIONS}
+        planned = {k: v for k, v in document.options.items() if k not in _CHANGEABLE_OPTIONS}
         key = document.source, planned, colorizer
         if self._renderer is None or self._renderer_key != key:
             options = make_options(document.options, str(self.path))

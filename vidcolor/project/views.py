@@ -98,9 +98,10 @@ class ProjectShot:
         return ReferenceList(self._session, self)
 
     def set(self, *, evidence: str | None = None, **values: float | str | None) -> Change | None:
-        """Set `vividness`, `saturation` or `kind` of the shot; None for that of the film.
+        """Set `vividness`, `saturation`, `model` or `kind` of the shot; None for that of the film.
 
-        The kind is ``title`` or ``picture``.
+        The kind is ``title`` or ``picture``. The vividness of the film does not apply to a shot
+        whose model does not support vividness.
 
         Raises:
             UsageError: a value is invalid, or cannot be set for one shot.

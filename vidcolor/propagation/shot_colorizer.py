@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from vidcolor.propagation.flow_frames import AnalysisFrame, FlowFrame
     from vidcolor.propagation.propagate import PropagationState
     from vidcolor.shots.detector import Shot, ShotFinder
-    from vidcolor.shots.shot_options import ValueFinder
+    from vidcolor.shots.shot_options import ModelFinder, ValueFinder
     from vidcolor.titles.shots import TitleFinder
 
 
@@ -68,20 +68,22 @@ class ShotColorizer:
         vividness: float | ValueFinder | None = None,
         overlays: OverlaySource | None = None,
         find_title: TitleFinder | None = None,
+        find_model: ModelFinder | None = None,
     ) -> None:
         """Create a colorizer, whose generator runs in the thread that iterates over `colorize`.
 
         `shots` are all shots, or a function that finds the shot of a frame that has been read. The
         first shot starts at the first frame; the last one takes all remaining frames. The frames of
         titles get the color of their title. `vividness` is a value for all frames, or a function
-        that returns that of the frame with an index.
+        that returns that of the frame with an index. It does not apply to models that do not
+        support it. `find_model` returns the model of the shot of a frame.
         """
         self._find_shot = shots if callable(shots) else make_shot_finder(shots)
         self._geometry, self._overlays = geometry, overlays
         self._colorizer = colorizer
         self._find_vividness = vividness if callable(vividness) else lambda _: vividness
         self._find_title = find_title
-        self._propagator = Propagator(self._predict, colorizer.accepts_hints)
+        self._find_model: ModelFinder = find_model or (lambda _: None)
         self._estimator = DisFlow()
 
     def colorize(
@@ -105,13 +107,15 @@ class ShotColorizer:
     ) -> Iterator[PredictedFrame]:
         flow_frames = attach_flow(frames, self._find_shot, self._estimator)
         with close_on_exit(flow_frames):
-            for _, shot in itertools.groupby(flow_frames, _ShotStart()):
+            for first, shot in itertools.groupby(flow_frames, _ShotStart()):
+                accepts_hints = self._select_colorizer(first).accepts_hints
+                propagator = Propagator(self._predict, accepts_hints)
                 intervals = split_intervals(
                     shot,
                     self._estimator,
                     reference=None if state is None else state.reference,
                 )
-                for item, color, current in self._propagator.propagate(intervals, state):
+                for item, color, current in propagator.propagate(intervals, state):
                     index = item.frame.index
                     # The color of a mixed frame depends on two shots.
                     is_mixed = index in self._find_shot(index).mixed_range
@@ -121,9 +125,16 @@ class ShotColorizer:
 
     def _predict(self, item: AnalysisFrame, hints: HintArrays | None) -> KeyframePrediction:
         upright = Geometry(width=item.proxy.shape[1], height=item.proxy.shape[0])
-        vividness = self._find_vividness(item.frame.index)
-        prediction = self._colorizer.predict([item.proxy], upright, vividness, hints)[0]
+        colorizer = self._select_colorizer(item.frame.index)
+        vividness = None
+        if colorizer.has_vividness:
+            vividness = self._find_vividness(item.frame.index)
+        prediction = colorizer.predict([item.proxy], upright, vividness, hints)[0]
         return KeyframePrediction(prediction.ab, prediction.confidence)
+
+    def _select_colorizer(self, index: int) -> Colorizer:
+        """Return the colorizer of the shot of a frame."""
+        return self._colorizer.models.get(self._find_model(index))
 
     def _to_prediction(self, item: AnalysisFrame, color: FloatArray) -> ProxyPrediction:
         """Return the prediction in the orientation of the stored pixels."""

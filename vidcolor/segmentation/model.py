@@ -111,6 +111,7 @@ class SegmentationModel:
     ) -> None:
         """Wrap networks in evaluation mode; `backbone` is prepared by `EmbeddedGenerator`."""
         self._network = network.eval().requires_grad_(False).to(device, torch_dtype(precision))
+        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._backbone, self._device = backbone, torch.device(device)
         self.pool = single_threaded_pool(1) if self._device.type == "cpu" else None
         """The thread on which a CPU runs the model; None on other devices."""
@@ -185,7 +186,7 @@ class SegmentationModel:
         """Segment K objects that are known in other images.
 
         Args:
-            memory: the other images; see `remember` and `join_memories`.
+            memory: the other images; see `remember` and `join`.
             objects: clicks on the objects in this image, in addition.
 
         Returns:
@@ -199,6 +200,11 @@ class SegmentationModel:
         """Return a memory of the masks of K objects in an image, (K, H, W) in [0, 1]."""
         padded = _resize_and_pad(torch.from_numpy(np.ascontiguousarray(masks)), image)
         return self._network.remember(image.embedding, padded.to(self._device))
+
+    @_run_on_one_thread
+    def join(self, memories: Sequence[Memory]) -> Memory:
+        """Join memories of the same objects in several images; see `join_memories`."""
+        return join_memories(memories)
 
     @_run_on_one_thread
     def keys(self, image: EmbeddedImage) -> FeatureCells:

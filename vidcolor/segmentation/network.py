@@ -24,6 +24,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from vidcolor.generators.fused_conv import can_fuse, convolve
+from vidcolor.segmentation.attention import NO_SIMILARITY, attend, read_masks
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -51,10 +54,6 @@ LUMA_UNIT = 30.0
 DISTANCE_SCALES = (0.06, 0.3)
 """Distances from a click at which its distance maps have fallen to 1 / e, as a fraction of the
 short side."""
-TOP_K = 24
-"""Number of memory cells that each cell attends to."""
-_NO_SIMILARITY = -1.0
-"""Similarity where there is no click or memory: the lowest cosine."""
 
 
 class ImageEmbedding(NamedTuple):
@@ -99,6 +98,16 @@ class _ConvNorm(nn.Sequential):
             nn.GroupNorm(8, out_channels),
             nn.ReLU(inplace=True),
         )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, H, W) to (N, C', ceil(H / stride), ceil(W / stride))."""
+        conv, norm, activate = self
+        assert isinstance(conv, nn.Conv2d)
+        if can_fuse(x):  # it converts the weights once
+            padding = conv.kernel_size[0] // 2
+            return F.relu(norm(convolve(conv, x, padding, "none")), inplace=True)
+        result: Tensor = activate(norm(conv(x)))
+        return result
 
 
 class SegmentationNetwork(nn.Module):
@@ -190,7 +199,7 @@ class SegmentationNetwork(nn.Module):
         h, w = luma.shape
         if not len(points):
             empty = luma.new_zeros(7, h, w)
-            empty[:3] = _NO_SIMILARITY
+            empty[:3] = NO_SIMILARITY
             return empty.to(image.match[0].dtype)
         size = luma.new_tensor([w, h])
         grid = (points.flip(-1) / size * 2 - 1)[None, None]  # x, y in [-1, 1]
@@ -216,16 +225,9 @@ class SegmentationNetwork(nn.Module):
         They are the mask read by attention, and the highest similarity to cells of the object and
         to other cells.
         """
-        similarity = self.keys(image)[0] @ memory.keys.T
-        carried = self._attend(similarity, memory.masks)
+        maps = read_masks(self.keys(image)[0], memory.keys, memory.masks, self.temperature.exp())
         shape = image.match[1].shape[-2:]
-        maps = [
-            torch.stack(
-                [values, _max_where(similarity, mask > 0.5), _max_where(similarity, mask <= 0.5)]
-            ).reshape(3, *shape)
-            for values, mask in zip(carried, memory.masks, strict=True)
-        ]
-        return _resize(torch.stack(maps), tuple(image.luma.shape[-2:]))
+        return _resize(maps.reshape(len(maps), 3, *shape), tuple(image.luma.shape[-2:]))
 
     def read(self, image: ImageEmbedding, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Read values of other images by attention.
@@ -241,15 +243,9 @@ class SegmentationNetwork(nn.Module):
         """
         similarity = self.keys(image)[0] @ keys.T
         shape = image.match[1].shape[-2:]
-        result = self._attend(similarity, values)
+        result = attend(similarity, values, self.temperature.exp())
         best = similarity.amax(1)
         return result.float().reshape(-1, *shape), best.float().reshape(shape)
-
-    def _attend(self, similarity: Tensor, values: Tensor) -> Tensor:
-        """Return the mean of values (V, M), weighted by similarity (N, M): (V, N)."""
-        top, index = similarity.topk(min(TOP_K, similarity.shape[1]), dim=1)
-        weights = torch.softmax(top.float() * self.temperature.exp(), dim=1)
-        return (weights * values[:, index].float()).sum(-1).to(similarity.dtype)
 
     def forward(
         self,
@@ -306,7 +302,7 @@ class SegmentationNetwork(nn.Module):
             none = Clicks(image.luma.new_zeros(0, 2), image.luma.new_zeros(0, 2))
             clicks = self.click_maps(image, [none]).expand(k, -1, -1, -1)
         if memory is None:
-            memory = image.luma.new_tensor([0, _NO_SIMILARITY, _NO_SIMILARITY])
+            memory = image.luma.new_tensor([0, NO_SIMILARITY, NO_SIMILARITY])
             memory = memory.view(1, 3, 1, 1).expand(k, 3, h, w)
         if carried is None:
             carried = image.luma.new_full((k, 1, h, w), -1.0)
@@ -362,11 +358,3 @@ def _upscale(x: Tensor, like: Tensor) -> Tensor:
 def _fit(x: Tensor, like: Tensor) -> Tensor:
     """Crop to the size of another tensor: stride 2 rounds odd sizes up."""
     return x[..., : like.shape[-2], : like.shape[-1]]
-
-
-def _max_where(similarity: Tensor, selected: Tensor) -> Tensor:
-    """Return the highest similarity to the selected memory cells, for each cell."""
-    columns = selected.nonzero()[:, 0]
-    if not len(columns):
-        return similarity.new_full((len(similarity),), _NO_SIMILARITY)
-    return similarity.index_select(1, columns).amax(1)  # faster than a boolean index

@@ -1,9 +1,8 @@
-"""Options that shots may have their own values of: vividness and saturation."""
+"""Options that shots may have their own values of: vividness, saturation and model."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -12,6 +11,7 @@ if TYPE_CHECKING:
     from vidcolor.options import ColorizeOptions, ShotOptions
 
     ValueFinder = Callable[[int], float | None]
+    ModelFinder = Callable[[int], str | None]
 
 
 def make_vividness_finder(options: ColorizeOptions) -> ValueFinder:
@@ -21,8 +21,19 @@ def make_vividness_finder(options: ColorizeOptions) -> ValueFinder:
     both shots are cross-faded. None stands for the default of the model.
     """
     shots, values = _list_values(options, "vividness")
-    boundaries = [shot.first + shot.mixed_frames // 2 for shot in shots]
-    return lambda index: values[max(bisect_right(boundaries, index) - 1, 0)]
+    find = _make_position_finder(shots)
+    return lambda index: values[find(index)]
+
+
+def make_model_finder(options: ColorizeOptions) -> ModelFinder:
+    """Return a function that returns the model of the frame with an index.
+
+    It is that of the shot that a frame shows more of. None stands for the model of the film.
+    """
+    shots = _list_shots(options)
+    models = [shot.model for shot in shots] or [None]
+    find = _make_position_finder(shots)
+    return lambda index: models[find(index)]
 
 
 def make_saturation_finder(options: ColorizeOptions) -> Callable[[int], float]:
@@ -48,12 +59,22 @@ def make_saturation_finder(options: ColorizeOptions) -> Callable[[int], float]:
     return find
 
 
+def _make_position_finder(shots: Sequence[ShotOptions]) -> Callable[[int], int]:
+    """Return a function that returns the position of the shot that a frame shows more of."""
+    boundaries = [shot.first + shot.mixed_frames // 2 for shot in shots]
+    return lambda index: max(bisect_right(boundaries, index) - 1, 0)
+
+
+def _list_shots(options: ColorizeOptions) -> tuple[ShotOptions, ...]:
+    """Return the shots of the options; none if they are in a file, which has no options."""
+    return options.shots if isinstance(options.shots, tuple) else ()
+
+
 def _list_values(
     options: ColorizeOptions, name: Literal["vividness", "saturation"]
 ) -> tuple[Sequence[ShotOptions], list[float | None]]:
     """Return the shots of the options, and the value of each one; one value without shots."""
     default: float | None = getattr(options, name)
-    if options.shots is None or isinstance(options.shots, Path):
-        return (), [default]
-    own = [getattr(shot, name) for shot in options.shots]
-    return options.shots, [default if value is None else value for value in own]
+    shots = _list_shots(options)
+    own = [getattr(shot, name) for shot in shots] or [None]
+    return shots, [default if value is None else value for value in own]

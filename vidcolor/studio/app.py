@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
@@ -29,6 +28,7 @@ from vidcolor.studio.security.rates import RateLimits
 from vidcolor.studio.services import Services
 from vidcolor.studio.storage import Storage
 from vidcolor.studio.uploads import UploadService
+from vidcolor.studio.versioned_files import load_page_files
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -48,7 +48,6 @@ ROUTERS = (
 """Modules with a `router`."""
 _PLACES = ("body", "query", "path", "header")
 """Where FastAPI says that a field was, which people do not need to know."""
-STATIC = Path(__file__).parent / "static"
 _DESCRIPTION = (
     "Colorizes photos and films. The pages of the studio use these endpoints and nothing else. "
     "Requests need the token (`Authorization: Bearer TOKEN`) or a session, and requests that "
@@ -163,17 +162,20 @@ async def running(services: Services) -> AsyncIterator[None]:
 def _add_pages(app: FastAPI) -> None:
     """Add the start page and the static files."""
     router = APIRouter(include_in_schema=False)
+    files = load_page_files()
 
     @router.get("/")
-    def get_start_page(request: Request) -> Response:
+    async def get_start_page(request: Request) -> Response:
         if request.state.client is None:
             return make_locked_page()
-        headers = {"Cache-Control": "no-cache"}
-        return FileResponse(STATIC / "index.html", media_type="text/html", headers=headers)
+        return HTMLResponse(files.start_page, headers={"Cache-Control": "no-cache"})
+
+    @router.get("/static/{version}/{name:path}")
+    async def get_static_file(version: str, name: str) -> Response:
+        return files.make_response(version, name)
 
     app.include_router(router)
     app.mount("/pages", RevalidatedFiles(directory=PAGES))
-    app.mount("/", RevalidatedFiles(directory=STATIC, check_dir=False))
 
 
 def _add_error_handlers(app: FastAPI) -> None:

@@ -12,6 +12,8 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING
 
+from vidcolor.errors import OutputError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -124,16 +126,42 @@ CREATE TABLE IF NOT EXISTS audit (
 """
 
 
+def is_database_failure(error: BaseException) -> bool:
+    """Return whether an exception says that the file cannot be read or written.
+
+    Other exceptions of SQLite are faults of the program, such as wrong values.
+    """
+    return type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError)
+
+
 class Database:
     """Connections to one database file. Thread-safe, and safe across processes."""
 
     def __init__(self, path: Path) -> None:
-        """Open the database, which is made if it does not exist."""
+        """Open the database, which is made if it does not exist.
+
+        Raises:
+            OutputError: it cannot be read or written, or a newer version has made it.
+        """
         self.path = path
         self._local = threading.local()
-        with self.transaction() as connection:
-            connection.executescript(SCHEMA)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        try:
+            with self.transaction() as connection:
+                version = connection.execute("PRAGMA user_version").fetchone()[0]
+                if version > SCHEMA_VERSION:
+                    raise OutputError(
+                        f"{path}: a newer version of vidcolor has made this file; update vidcolor, "
+                        "or choose another --data"
+                    )
+                connection.executescript(SCHEMA)
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        except sqlite3.Error as error:
+            if not is_database_failure(error):
+                raise
+            raise OutputError(
+                f"{path}: cannot be used as the database of the studio ({error}); choose another "
+                "--data"
+            ) from error
 
     @property
     def connection(self) -> sqlite3.Connection:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from vidcolor.errors import InputError, UsageError, VidcolorError
+from vidcolor.studio.compute.spawning import make_command, make_environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,9 +51,12 @@ class DiscoveryProcess:
         """Start to search; without files there is nothing to find, which is not an error."""
         self._process: subprocess.Popen[bytes] | None = None
         if files:
-            command = [sys.executable, "-m", __name__, *map(str, files)]
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+                make_command(__name__, *map(str, files)),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=make_environment(),
             )
 
     def __enter__(self) -> Self:

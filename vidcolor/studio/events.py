@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sqlite3
 import threading
 import time
 from dataclasses import dataclass, field
@@ -17,9 +18,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from vidcolor.studio.errors import LimitError, UnavailableError
+from vidcolor.studio.logs import log_exception
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from vidcolor.studio.database import Database
@@ -41,6 +42,8 @@ HEARTBEAT_S = 15.0
 connection, and the server notices readers that have gone."""
 RETRY_MS = 2000
 """Time after which a browser reconnects, in milliseconds."""
+FAILURE_PAUSE_S = 1.0
+"""Time after which events are read again when the database could not be read, in seconds."""
 _PRUNE_INTERVAL = 200
 """Number of events between two removals of old ones."""
 _BATCH = 1000
@@ -166,6 +169,10 @@ class EventLog:
         self.notify()
         return seq
 
+    def publish_revision(self, type: str, item_id: str, revision: int, client: str | None) -> None:
+        """Store that a photo or film has a revision; see `publish`."""
+        self.publish(type, {"id": item_id, "revision": revision}, client)
+
     def notify(self) -> None:
         """Pass events on at once; called after a transaction that has published some."""
         self._wake.set()
@@ -273,17 +280,24 @@ class EventLog:
         while not self._is_closed:
             self._wake.wait(POLL_S if self._subscriptions else None)
             self._wake.clear()
-            with self._lock:
-                if not self._subscriptions:
-                    continue
-                events = self._read(self._last, _BATCH)
-                if not events:
-                    continue
-                self._last = events[-1].seq
-                for subscription in self._subscriptions:
-                    _call_in_loop(subscription, subscription.put, events)
-            if len(events) == _BATCH:
-                self._wake.set()
+            try:
+                self._pass_on_batch()
+            except sqlite3.Error as error:  # a thread that ended would silence all browsers
+                log_exception("events-not-read", error)
+                time.sleep(FAILURE_PAUSE_S)
+
+    def _pass_on_batch(self) -> None:
+        with self._lock:
+            if not self._subscriptions:
+                return
+            events = self._read(self._last, _BATCH)
+            if not events:
+                return
+            self._last = events[-1].seq
+            for subscription in self._subscriptions:
+                _call_in_loop(subscription, subscription.put, events)
+        if len(events) == _BATCH:
+            self._wake.set()
 
 
 async def stream_events(

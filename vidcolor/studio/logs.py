@@ -59,6 +59,8 @@ def log_exception(event: str, error: BaseException, **fields: Any) -> None:
 
 def open_log(data_dir: Path, *, also_print: bool) -> None:
     """Write the logs of the server to a file of limited size, and on request to standard error."""
+    # On a full disk a line is lost. By default, its traceback goes to standard error.
+    logging.raiseExceptions = False
     directory = data_dir / "logs"
     directory.mkdir(parents=True, exist_ok=True)
     handlers: list[logging.Handler] = [

@@ -1,11 +1,23 @@
-"""Names of uploaded files for people. No file of the server ever has such a name."""
+"""Names of files for people. No uploaded file has such a name on the server."""
 
 from __future__ import annotations
 
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
 
 MAX_NAME_LENGTH = 200
 _FALLBACK = "unnamed"
+
+
+def replace_paths(text: str, paths: Iterable[Path], name: str) -> str:
+    """Return a text with the name of a file for people instead of its paths."""
+    for path in paths:
+        text = text.replace(str(path), name)
+    return text
 
 
 def clean_name(name: str) -> str:

@@ -10,8 +10,11 @@ from vidcolor.errors import describe_unexpected_error
 from vidcolor.studio.errors import ApiError
 from vidcolor.studio.logs import REQUESTS, log, log_exception
 from vidcolor.studio.responses import make_error_response, make_status_response
+from vidcolor.studio.storage import convert_failure, is_failure
 
 if TYPE_CHECKING:
+    from starlette.responses import JSONResponse
+
     from vidcolor.studio.metrics import Metrics
     from vidcolor.studio.security.guard import App, Receive, Scope, Send
 
@@ -45,12 +48,7 @@ class ObserveMiddleware:
             if status:  # The response has started and cannot be completed.
                 log_exception("response-failed", error)
                 raise ConnectionAbortedError from None
-            if isinstance(error, ApiError):  # raised while the body was read
-                response = make_error_response(error)
-                response.headers["connection"] = "close"
-            else:
-                log_exception("request-failed", error)
-                response = make_status_response(500, describe_unexpected_error(error))
+            response = _answer_exception(error)
             await response(scope, receive, send_observed)  # type: ignore[arg-type]
         finally:
             self._finish(scope, status, began, time.perf_counter() - start)
@@ -69,6 +67,19 @@ class ObserveMiddleware:
             status=status,
             ms=round(seconds * 1000, 1),
         )
+
+
+def _answer_exception(error: Exception) -> JSONResponse:
+    """Return the response to an exception that no endpoint has handled."""
+    if isinstance(error, ApiError):  # raised while the body was read
+        response = make_error_response(error)
+        response.headers["connection"] = "close"
+        return response
+    if is_failure(error):
+        log_exception("storage-failed", error)
+        return make_error_response(convert_failure(error))
+    log_exception("request-failed", error)
+    return make_status_response(500, describe_unexpected_error(error))
 
 
 def find_route(scope: Scope) -> str:

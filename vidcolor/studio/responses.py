@@ -1,4 +1,4 @@
-"""Responses of errors: always JSON, always one line, never a traceback."""
+"""What responses share: how long they are kept, and errors, which are one line of JSON."""
 
 from __future__ import annotations
 
@@ -33,6 +33,10 @@ _STATUSES: tuple[tuple[type[VidcolorError], int, Code], ...] = (
     (ComputeError, 503, "busy"),
 )
 """Status and code of errors of vidcolor, the first class that matches."""
+IMMUTABLE = "private, max-age=31536000, immutable"
+"""Cache-Control of what an address with a revision shows for ever."""
+REVALIDATE = "private, no-cache"
+"""Cache-Control of what may change."""
 _RETRY_SECONDS = "2"
 _CODES: dict[int, Code] = {
     401: "forbidden",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Protocol
@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from vidcolor.studio import audit
 from vidcolor.studio.logs import log_exception
+from vidcolor.studio.storage import delete_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,18 +144,18 @@ class Retention:
         """Delete directories that no upload and no item has, such as those of a killed job."""
         for path in _list_directory(self._settings.uploads_dir):
             if not self._is_used(path.name):
-                shutil.rmtree(path, ignore_errors=True)
+                delete_tree(path)
                 audit.record(self._database, "upload-deleted", path.name, "orphan")
         for name, table in _OWNED:
             for path in _list_directory(self._settings.data_dir / name):
                 query = f"SELECT 1 FROM {table} WHERE id = ?"
                 if not self._database.connection.execute(query, (path.name,)).fetchone():
-                    shutil.rmtree(path, ignore_errors=True)
+                    delete_tree(path)
 
     def _is_used(self, name: str) -> bool:
         """Return whether a directory of uploads belongs to an upload, a photo or a film."""
         connection = self._database.connection
-        prefix = f"{self._settings.uploads_dir / name}/"
+        prefix = f"{self._settings.uploads_dir / name}{os.sep}"
         queries = (
             ("SELECT 1 FROM uploads WHERE id = ? AND item IS NULL", name),
             ("SELECT 1 FROM photos WHERE substr(path, 1, length(?1)) = ?1", prefix),

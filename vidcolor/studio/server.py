@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from vidcolor.studio.app import create_app
+from vidcolor.studio.compute.spawning import ignore_current_directory
 from vidcolor.studio.logs import open_log
 from vidcolor.studio.security.connections import make_protocol
 from vidcolor.studio.security.requests import MAX_HEADER_BYTES
@@ -77,6 +78,7 @@ def run_server(
         sources: photos and films of the command line.
         print_log: whether the log is also printed on standard error.
     """
+    ignore_current_directory()
     open_log(settings.data_dir, also_print=print_log)
     app = create_app(settings, sources)
     config = uvicorn.Config(

@@ -1,23 +1,28 @@
-"""The share of the disk that uploads and their results may use."""
+"""The share of the disk that uploads and their results may use, and failures of the disk."""
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import sqlite3
 import threading
 import time
 from typing import TYPE_CHECKING
 
-from vidcolor.studio.errors import StorageError
+from vidcolor.studio.database import is_database_failure
+from vidcolor.studio.errors import StorageError, UnavailableError
 
 if TYPE_CHECKING:
-    import sqlite3
     from pathlib import Path
 
     from vidcolor.studio.database import Database
+    from vidcolor.studio.errors import ApiError
     from vidcolor.studio.settings import StudioSettings
 
 _MEASURE_SECONDS = 5.0
+_FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+_LOCKED_DATABASE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 class Storage:
@@ -57,6 +62,17 @@ class Storage:
         if missing + self._settings.min_free_bytes > free:
             raise StorageError("the disk of the server has no room for this file")
 
+    def check_reference_room(self, directory: Path) -> None:
+        """Check that there is room for one more reference in a directory.
+
+        Raises:
+            StorageError: there is not.
+        """
+        room = self._settings.max_disk_bytes - self.measure_used()
+        free = shutil.disk_usage(directory).free - self._settings.min_free_bytes
+        if min(room, free) < self._settings.max_photo_bytes:
+            raise StorageError("there is no room for a reference; download and delete files")
+
 
 def measure_tree(directory: Path) -> int:
     """Return the size of all files below a directory, in bytes."""
@@ -74,3 +90,33 @@ def measure_tree(directory: Path) -> int:
     except OSError:
         return 0
     return total
+
+
+def delete_tree(directory: Path) -> None:
+    """Delete a directory with all files, also while a job writes into it.
+
+    It gets another name first, so that no file is added meanwhile. What cannot be deleted now is
+    deleted by a later sweep; see `Retention`.
+    """
+    hidden = directory.with_name(f".{directory.name}.deleted")
+    try:
+        directory.rename(hidden)
+    except OSError:  # it does not exist, or the system keeps directories with open files
+        hidden = directory
+    shutil.rmtree(hidden, ignore_errors=True)
+
+
+def is_failure(error: BaseException) -> bool:
+    """Return whether an exception says that the disk or the database has failed."""
+    return isinstance(error, OSError) or is_database_failure(error)
+
+
+def convert_failure(error: BaseException) -> ApiError:
+    """Return the answer to a request during which the disk or the database has failed."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code in _LOCKED_DATABASE:
+        return UnavailableError("the database of the server is busy; try again in a moment")
+    if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in _FULL_DISK:
+        return StorageError("the disk of the server is full; delete files, or ask its owner")
+    reason = getattr(error, "strerror", None) or str(error)
+    return StorageError(f"the server cannot read or write its files ({reason}); tell its owner")

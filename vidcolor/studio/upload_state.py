@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
-
-from vidcolor.studio.errors import ApiError, StorageError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -15,7 +12,6 @@ if TYPE_CHECKING:
     from vidcolor.studio.content import ItemKind
 
 _TABLES: dict[ItemKind, str] = {"photo": "photos", "film": "films"}
-_FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 
 class ItemService(Protocol):
@@ -61,15 +57,6 @@ def make_upload(row: sqlite3.Row) -> Upload:
     """Convert a row of the table of uploads."""
     item = None if row["item"] is None else Item(row["item_kind"], row["item"])
     return Upload(row["id"], row["size"], row["received"], item)
-
-
-def convert_error(error: OSError) -> ApiError:
-    """Return the answer to a failure to store a file."""
-    if error.errno in _FULL_DISK:
-        return StorageError("the disk of the server is full; delete files, or ask its owner")
-    return ApiError(
-        f"the server cannot store the file ({error.strerror})", status=507, code="quota"
-    )
 
 
 def find_item(connection: sqlite3.Connection, client: str, sha256: str, size: int) -> Item | None:

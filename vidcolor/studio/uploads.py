@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -26,12 +25,11 @@ from vidcolor.studio.errors import (
 )
 from vidcolor.studio.links import make_id
 from vidcolor.studio.names import clean_name
-from vidcolor.studio.storage import Storage
+from vidcolor.studio.storage import Storage, convert_failure, delete_tree
 from vidcolor.studio.upload_state import (
     Item,
     ItemService,
     Upload,
-    convert_error,
     find_item,
     find_item_at,
     make_upload,
@@ -137,7 +135,7 @@ class UploadService:
             self._directory(upload_id).mkdir(parents=True)
         except OSError as error:
             self._database.connection.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
-            raise convert_error(error) from error
+            raise convert_failure(error) from error
         return Upload(upload_id, size, 0)
 
     def _check_count(self, connection: sqlite3.Connection, client: str) -> None:
@@ -235,7 +233,7 @@ class UploadService:
                 file.seek(offset)
                 file.write(data)
         except OSError as error:
-            raise convert_error(error) from error
+            raise convert_failure(error) from error
         hashed, hasher = self._hashers.get(upload_id, (0, None))
         if offset == 0:
             hashed, hasher = 0, hashlib.sha256()
@@ -263,7 +261,7 @@ class UploadService:
             raise
         except OSError as error:
             self.delete_row(upload_id, "unreadable")
-            raise convert_error(error) from error
+            raise convert_failure(error) from error
         if source is None:
             source = path.rename(directory / f"source{content.suffix}")
         item = find_item_at(self._database.connection, content.kind, source)
@@ -327,7 +325,7 @@ class UploadService:
     def delete_row(self, upload_id: str, reason: str) -> None:
         """Delete an unfinished upload and its directory, with a line in the audit log."""
         self._hashers.pop(upload_id, None)
-        shutil.rmtree(self._directory(upload_id), ignore_errors=True)
+        delete_tree(self._directory(upload_id))
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
             audit.record_in(connection, "upload-deleted", upload_id, reason)

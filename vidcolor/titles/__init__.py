@@ -1,1 +1,1 @@
-"""Recognition of title cards and leader, which stay neutral."""
+"""Recognition of title cards, leader and burnt-in text, which stay neutral."""

@@ -55,6 +55,32 @@ class Components(NamedTuple):
     """Mean value of each component's pixels."""
 
 
+class PixelBox(NamedTuple):
+    """A rectangle of pixels; `right` and `bottom` are not part of it."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+        return (self.right - self.left) * (self.bottom - self.top)
+
+    def extend(self, margin: int, shape: tuple[int, ...]) -> PixelBox:
+        """Return the box with a margin, inside a frame of a height and width."""
+        return PixelBox(
+            max(0, self.left - margin), max(0, self.top - margin),
+            min(shape[1], self.right + margin), min(shape[0], self.bottom + margin),
+        )  # fmt: skip
+
+
 class TextRows(NamedTuple):
     """The rows of letters in a mask."""
 
@@ -85,13 +111,9 @@ def find_components(mask: Mask, values: FloatArray) -> Components | None:
 
 def find_text_rows(components: Components, shape: tuple[int, ...]) -> TextRows | None:
     """Return the rows of letters in a frame of a height and width; None if there is none."""
-    rows, columns = shape[:2]
-    is_line = (components.height > LINE_LENGTH[0] * rows) | (
-        components.width > LINE_LENGTH[1] * columns
-    )
+    columns, is_line = shape[1], _is_line(components, shape)
     total = float(components.area[~is_line].sum())
-    letters = Components(*(v[~is_line & _is_letter(components, shape)] for v in components))
-    groups = _group_rows(letters)
+    letters, groups = _find_letters(components, is_line, shape)
     if not groups:
         return None
     members = np.concatenate(groups)
@@ -103,6 +125,34 @@ def find_text_rows(components: Components, shape: tuple[int, ...]) -> TextRows |
         baseline_error=float(np.mean([_measure_baseline(letters, g) for g in groups])),
         width=max(_measure_extent(letters, g)[0] for g in groups) / columns,
     )
+
+
+def find_row_boxes(components: Components, shape: tuple[int, ...]) -> list[PixelBox]:
+    """Return the bounding boxes of the rows of letters in a frame of a height and width."""
+    letters, groups = _find_letters(components, _is_line(components, shape), shape)
+    left, top = letters.x, letters.y
+    right, bottom = left + letters.width, top + letters.height
+    return [
+        PixelBox(
+            int(left[group].min()), int(top[group].min()),
+            int(right[group].max()), int(bottom[group].max()),
+        )
+        for group in groups
+    ]  # fmt: skip
+
+
+def _find_letters(
+    components: Components, is_line: NDArray[np.bool_], shape: tuple[int, ...]
+) -> tuple[Components, list[NDArray[np.intp]]]:
+    """Return the letters, and the indices of those of each row."""
+    letters = Components(*(v[~is_line & _is_letter(components, shape)] for v in components))
+    return letters, _group_rows(letters)
+
+
+def _is_line(components: Components, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    rows, columns = shape[:2]
+    is_tall = components.height > LINE_LENGTH[0] * rows
+    return np.asarray(is_tall | (components.width > LINE_LENGTH[1] * columns))
 
 
 def _is_letter(components: Components, shape: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -64,3 +64,11 @@ def test_all_kinds_of_tga_are_read(tmp_path, gray, mode, compression):
     assert still.format == "tga"
     np.testing.assert_array_equal(still.luma, np.asarray(image.convert("RGB"))[..., 1])
     assert (still.alpha is not None) == ("A" in mode)
+
+
+def test_webp_above_the_limit_of_pillow_is_refused_in_plain_words(tmp_path, monkeypatch):
+    Image.new("L", (40, 40)).save(tmp_path / "a.webp")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(InputError, match="WebP of more than 178 million pixels") as error:
+        read_still(tmp_path / "a.webp")
+    assert "decompression" not in str(error.value)

@@ -47,6 +47,12 @@ def test_only_the_first_of_several_pages_is_read_with_a_warning(tmp_path, gray):
     assert "2 pages" in still.warnings[0]
 
 
+def test_only_the_first_pages_of_a_very_long_file_are_examined(tmp_path, gray):
+    pages = np.broadcast_to(gray[:4, :4], (1200, 4, 4))
+    tifffile.imwrite(tmp_path / "m.tif", pages, photometric="minisblack", metadata=None)
+    assert "at least 1000 pages" in read_still(tmp_path / "m.tif").warnings[0]
+
+
 def test_fax_compression_is_read(tmp_path, gray):
     Image.fromarray(gray).convert("1").save(tmp_path / "fax.tif", compression="group4")
     assert set(np.unique(read_still(tmp_path / "fax.tif").luma)) == {0, 255}

@@ -6,7 +6,6 @@ with the place at which the mark was drawn. Nothing of the studio takes part in 
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from vidcolor.imaging.types import Uint8Array
+from vidcolor.imaging.types import FloatArray, Uint8Array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,14 +112,16 @@ def write_film(
     return path
 
 
-def find_mark(screenshot: bytes) -> tuple[float, float]:
-    """Return the center of the mark in a PNG, in its pixels as edges count.
+def find_mark(luma: FloatArray) -> tuple[float, float]:
+    """Return the center of the mark in a picture, in its pixels as edges count.
+
+    Args:
+        luma: (height, width) float32, code values 0-255. The color of the mark may be any; its luma
+            is that of the source.
 
     Raises:
         AssertionError: there is no mark, or it may be cut off at an edge.
     """
-    # The color of the mark may be any; its luma is that of the source.
-    luma = np.asarray(Image.open(io.BytesIO(screenshot)).convert("L")).astype(np.float32)
     bright = (luma >= WHITE).astype(np.uint8)
     _, _, stats, _ = cv2.connectedComponentsWithStats(bright)
     discs = [

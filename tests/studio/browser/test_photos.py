@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,14 @@ def choose_files(page: Page, *paths: Path) -> None:
     page.get_by_label("Add photos or films").locator("visible=false").set_input_files(list(paths))
 
 
+def copy_photo(source: Path, path: Path) -> Path:
+    """Copy a JPEG with a comment that no other file has, so that it is no duplicate."""
+    data, comment = source.read_bytes(), path.name.encode()
+    head = b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big")
+    path.write_bytes(data[:2] + head + comment + data[2:])
+    return path
+
+
 def read_red(path: Path, place: tuple[float, float]) -> float:
     """Return how much redder than green the surroundings of a place are, in code values."""
     with Image.open(path) as image:
@@ -41,8 +50,8 @@ def test_a_photo_is_uploaded_corrected_and_saved(
     session: Session, visitor: Callable[..., Visitor], samples: Path, tmp_path: Path
 ) -> None:
     page = visitor().open()
-    choose_files(page, samples / "photo.jpg")
-    tile = page.get_by_role("link", name=re.compile(r"photo\.jpg"))
+    choose_files(page, copy_photo(samples / "photo.jpg", tmp_path / "portrait.jpg"))
+    tile = page.get_by_role("link", name=re.compile(r"portrait\.jpg"))
     expect(tile).to_contain_text("Ready", timeout=SECONDS)
     tile.click()
     canvas = wait_for_picture(page)
@@ -75,7 +84,7 @@ def test_a_photo_is_uploaded_corrected_and_saved(
         page.get_by_role("dialog").get_by_role("button", name="Download").click()
     result = tmp_path / download.value.suggested_filename
     download.value.save_as(result)
-    assert result.name == "photo.color.jpg"
+    assert result.name == "portrait.color.jpg"
     with Image.open(samples / "photo.jpg") as source, Image.open(result) as image:
         assert image.size == source.size
         assert image.getexif()[0x013B] == source.getexif()[0x013B], "the artist is kept"
@@ -119,16 +128,97 @@ def test_a_reload_continues_an_upload(
     assert photos[path.name]["size"] == path.stat().st_size
 
 
+LONG_NAME = "album of grandmother, summer at the lake, page 31, third row, left.png"
+PASTE = """
+(data) => {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([bytes], "image.png", { type: "image/png" }));
+  document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer }));
+}
+"""
+
+
+def write_reference(path: Path) -> Path:
+    """Write a small picture of a red half and a blue half."""
+    picture = np.full((48, 64, 3), (160, 60, 40), np.uint8)
+    picture[:, 32:] = (40, 60, 160)
+    cv2.imwrite(str(path), picture)
+    return path
+
+
+def test_a_reference_is_chosen_pasted_and_removed(
+    session: Session, visitor: Callable[..., Visitor], samples: Path, tmp_path: Path
+) -> None:
+    photo = session.add_photo(samples / "sepia.png")
+    reference = write_reference(tmp_path / LONG_NAME)
+
+    def wait_for_reference(name: str | None) -> dict:
+        return wait_for(
+            lambda: (
+                (state := session.get(f"/api/photos/{photo}"))
+                and (state["reference"] or {}).get("name") == name
+                and state
+            )
+        )
+
+    person = visitor()
+    person.expected = ["409"]
+    page = person.open(f"#/photo/{photo}")
+    expect(page.get_by_role("heading", name="sepia.png")).to_be_visible()
+
+    def change_elsewhere(route: Route) -> None:
+        """Change the photo in another browser, just before the request arrives."""
+        revision = session.get(f"/api/photos/{photo}")["revision"]
+        session.change(f"photos/{photo}", revision, do="set", saturation=1.5)
+        route.continue_()
+
+    page.route("**/reference?*", change_elsewhere, times=1)
+    page.locator("photo-panel input[type=file]").set_input_files(reference)
+    expect(page.get_by_text("Both changes were kept")).to_be_visible()
+    state = wait_for_reference(LONG_NAME)
+    assert state["saturation"] == 1.5, "the change of the other browser is kept"
+    expect(page.get_by_role("button", name="Remove the reference")).to_be_visible()
+    panel = page.locator(".panel-body")
+    assert panel.evaluate("(panel) => panel.scrollWidth <= panel.clientWidth"), "cut off"
+
+    page.evaluate(PASTE, base64.b64encode(reference.read_bytes()).decode())
+    wait_for_reference("image.png")
+    page.get_by_role("button", name="Remove the reference").click()
+    wait_for_reference(None)
+
+
+def test_the_tour_leads_through_on_a_phone(visitor: Callable[..., Visitor]) -> None:
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    page = visitor(**phone).open()
+    page.get_by_role("button", name="Help").tap()
+    page.get_by_role("button", name="Show the three steps").tap()
+    tour = page.get_by_role("dialog", name="Three steps")
+    canvas = wait_for_picture(page)
+    expect(tour).to_contain_text("Tap a thing")
+    place = canvas.evaluate("(canvas, [x, y]) => canvas.pictureToClient(x, y)", list(DRESS))
+    page.touchscreen.tap(place["x"], place["y"])
+    expect(tour).to_contain_text("Choose a color")
+    # Playwright taps only what no other element covers.
+    page.locator(".likely-colors button").nth(1).tap()
+    expect(tour).to_contain_text("Hold a finger")
+    tour.get_by_role("button", name="Done").tap()
+    expect(tour).to_have_count(0)
+
+
 def test_files_that_cannot_be_used_are_named(
     visitor: Callable[..., Visitor], tmp_path: Path
 ) -> None:
+    with (tmp_path / "huge.tif").open("wb") as file:
+        file.truncate(201 << 20)  # sparse: it takes no space and no time
     (tmp_path / "notes.txt").write_text("no picture")
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
     person = visitor()
     person.expected = ["415", "422", "400"]
     page = person.open()
-    choose_files(page, tmp_path / "notes.txt", tmp_path / "broken.jpg")
+    choose_files(page, *(tmp_path / name for name in ("huge.tif", "notes.txt", "broken.jpg")))
     expect(page.get_by_role("alert")).to_contain_text("notes.txt")
+    expect(page.get_by_role("alert")).to_contain_text("the limit is 210 MB")
     expect(page.locator(".tile").filter(has_text="broken.jpg")).to_contain_text(
         "damaged or unsupported", timeout=SECONDS
     )

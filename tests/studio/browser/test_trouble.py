@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cv2
 import httpx
-import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.helpers.studio_server import StudioProcess
 from tests.studio.browser.conftest import Visitor
 from tests.studio.browser.pointing import point_at, wait_for_picture
-from tests.studio.browser.server import wait_for
-from tests.studio.browser.test_photos import SECONDS, choose_files
+from tests.studio.browser.server import Session, wait_for
+from tests.studio.browser.test_photos import SECONDS
 
 pytestmark = [
     pytest.mark.slow,
@@ -28,12 +24,13 @@ pytestmark = [
 CONNECTION = r"net::ERR_|503|Failed to fetch|NetworkError"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudioProcess]:
-    """A server that these tests stop and kill."""
-    server = StudioProcess(tmp_path_factory.mktemp("studio")).start()
-    yield server
-    server.kill()
+@pytest.fixture
+def server(studio: StudioProcess) -> Iterator[StudioProcess]:
+    """The shared server, which a test may kill."""
+    yield studio
+    assert studio.process is not None
+    if studio.process.poll() is not None:
+        studio.start()
 
 
 def list_workers(server: StudioProcess) -> list[int]:
@@ -52,62 +49,36 @@ def list_workers(server: StudioProcess) -> list[int]:
     return found
 
 
-def fill_queue(server: StudioProcess) -> list[str]:
-    """Submit tiny photos until the queue is full, and return the ids of their jobs."""
-    jobs: list[str] = []
-    with server.client() as client:
-        for number in range(1000):
-            picture = np.full((8, 8), number % 200, np.uint8)
-            picture[0] = number // 200
-            data = cv2.imencode(".png", picture)[1].tobytes()
-            answer = client.post("/api/photos", params={"name": f"{number}.png"}, content=data)
-            if answer.status_code == 503:
-                assert int(answer.headers["Retry-After"]) > 0
-                return jobs
-            jobs.append(answer.raise_for_status().json()["job"]["id"])
-    raise AssertionError("the queue has no limit")
-
-
 def test_a_full_queue_is_shown_and_tried_again(
-    server: StudioProcess, visitor: Callable[..., Visitor], samples: Path
+    session: Session, visitor: Callable[..., Visitor], samples: Path
 ) -> None:
-    workers = wait_for(lambda: list_workers(server))
-    for worker in workers:
-        os.kill(worker, signal.SIGSTOP)
-    try:
-        jobs = fill_queue(server)
-        assert len(jobs) >= 100
-        person = visitor(server)
-        person.expected = ["503"]
-        page = person.open()
-        choose_files(page, samples / "sepia.png")
-        tile = page.locator(".tile").filter(has_text="sepia.png")
-        expect(tile).to_contain_text("New", timeout=SECONDS)
-        page.get_by_role("button", name="Download").click()
-        page.get_by_role("dialog").get_by_role("button", name="Download").click()
-        expect(page.locator("body")).to_contain_text("has too much to do", timeout=SECONDS)
-        with server.client() as client:
-            for job in jobs:
-                client.post(f"/api/jobs/{job}/cancel").raise_for_status()
-    finally:
-        for worker in workers:
-            os.kill(worker, signal.SIGCONT)
-    with page.expect_download(timeout=SECONDS) as download:
-        expect(tile).to_contain_text("Ready", timeout=SECONDS)
-    assert download.value.suggested_filename == "sepia.color.png"
+    photo = session.add_photo(samples / "sepia.png")
+    person = visitor()
+    person.expected = ["503"]
+    page = person.open(f"#/photo/{photo}")
+
+    def refuse(route: Route) -> None:
+        body = {"error": "too many jobs wait; try again later", "code": "busy"}
+        route.fulfill(status=503, headers={"Retry-After": "2"}, json=body)
+
+    page.route("**/render", refuse, times=1)
+    page.get_by_role("button", name="Download").click()
+    page.get_by_role("dialog").get_by_label("Visible mark").check()  # it needs a new result
+    page.get_by_role("dialog").get_by_role("button", name="Download").click()
+    expect(page.locator("body")).to_contain_text("has too much to do", timeout=SECONDS)
+    expect(page.get_by_role("dialog")).to_contain_text("Coloring at full quality")
+    with page.expect_download(timeout=SECONDS):
+        pass
 
 
 def test_a_killed_server_loses_nothing(
-    server: StudioProcess, visitor: Callable[..., Visitor], samples: Path
+    server: StudioProcess, session: Session, visitor: Callable[..., Visitor], samples: Path
 ) -> None:
-    person = visitor(server)
+    photo = session.add_photo(samples / "photo.jpg")
+    person = visitor()
     person.expected = [CONNECTION]
-    page = person.open()
-    choose_files(page, samples / "photo.jpg")
-    tile = page.get_by_role("link", name=re.compile(r"photo\.jpg"))
-    tile.click(timeout=SECONDS)
+    page = person.open(f"#/photo/{photo}")
     canvas = wait_for_picture(page)
-    photo = page.url.rpartition("/")[2]
     workers = list_workers(server)
     server.kill()
     banner = page.get_by_text("The server does not answer")
@@ -118,15 +89,9 @@ def test_a_killed_server_loses_nothing(
         httpx.get(server.base_url)
     server.start()
     expect(banner).to_be_hidden(timeout=SECONDS)
-    request = page.context.request
-    state = wait_for(
-        lambda: (
-            (p := request.get(f"{server.base_url}/api/photos/{photo}").json())["saturation"] > 1
-            and p
-        )
-    )
+    state = wait_for(lambda: (p := session.get(f"/api/photos/{photo}"))["saturation"] > 1 and p)
     assert state["error"] is None
     page.goto(f"{server.base_url}/#/")
-    expect(page.locator(".tile").filter(has_text="photo.jpg")).to_be_visible()
+    expect(page.locator(f'.tile a[href="#/photo/{photo}"]')).to_be_visible()
     alive = [worker for worker in workers if Path(f"/proc/{worker}").exists()]
     wait_for(lambda: not [worker for worker in alive if Path(f"/proc/{worker}").exists()])

@@ -14,6 +14,7 @@ from vidcolor.fileio import sha256_file
 from vidcolor.media.sequence import find_sequence
 from vidcolor.option import TaskKind
 from vidcolor.schema import Record
+from vidcolor.titles.burnt_in import BurntInText
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -216,6 +217,8 @@ class ResultRecord(Record):
     confidence."""
     titles: tuple[TitleRecord, ...] = ()
     """Title cards, credits and blank leader, which got no color."""
+    burnt_in_text: tuple[BurntInText, ...] = ()
+    """Text at the same place in all frames, such as time code, which got no color."""
     lost_hints: tuple[LostHintRecord, ...] = ()
     """Frames in which the objects of hints are not found."""
     options: dict[str, Any]
@@ -272,6 +275,7 @@ def make_record(outcome: TaskResult) -> ResultRecord:
         streams=tuple(_make_stream_record(decision) for decision in plan.streams) if plan else (),
         uncertainty=_make_shot_records(result, task.options) if result else None,
         titles=_make_title_records(result),
+        burnt_in_text=getattr(result, "burnt_in_text", ()),
         lost_hints=_make_lost_records(result),
         options=task.options.to_json(),
         provenance=_make_provenance_record(result.provenance) if result else None,

@@ -55,11 +55,14 @@ class SegmentRenderer:
 
             self._loaded = Colorizer.from_options(options)
             self._loaded_settings = settings
-        if self._loaded.digest != job.provenance.weights_sha256:
-            raise WeightsError(
-                f"{options.model}: the weights of a worker differ; "
-                "install the same weights for all workers"
-            )
+        shot_weights = job.provenance.shot_weights.items()
+        expected = [(None, job.provenance.weights_sha256), *shot_weights]
+        for model, digest in expected:
+            if self._loaded.models.get(model).digest != digest:
+                raise WeightsError(
+                    f"{model or options.model}: the weights of a worker differ; "
+                    "install the same weights for all workers"
+                )
         return self._loaded
 
     def render(

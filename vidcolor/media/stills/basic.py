@@ -44,8 +44,11 @@ def read_webp(path: Path, allow_damaged: bool) -> DecodedImage:
     data = path.read_bytes()
     try:
         image = WebPImageFile(io.BytesIO(data), str(path))
-    except DecompressionBombError as error:  # Pillow's limit is lower than `MAX_PIXELS`
-        raise InputError(f"{path}: {error}; convert it to PNG or TIFF") from None
+    except DecompressionBombError:  # Pillow's limit is lower than `MAX_PIXELS`
+        raise InputError(
+            f"{path}: a WebP of more than 178 million pixels is not supported; convert it to PNG "
+            "or TIFF"
+        ) from None
     check_size(path, *image.size)
     decoded = DecodedImage.from_pillow(image)
     exif: bytes | None = image.info.get("exif")

@@ -8,11 +8,11 @@ specification.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import zlib
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,6 +48,8 @@ _STRIP_BYTES = 1 << 20
 """Maximum size of a strip before compression, in bytes, unless one row is larger."""
 _DEFLATE, _UNCOMPRESSED = 8, 1
 """Values of Compression."""
+_MAX_PAGES = 1000
+"""Maximum number of pages that are examined."""
 _MAX_OFFSET = 0xFFFF0000
 """Maximum offset of the directory, in bytes. TIFF has 32-bit offsets, and the directory follows."""
 
@@ -62,14 +64,17 @@ def read_tiff(path: Path, allow_damaged: bool) -> DecodedImage:
 
     with path.open("rb") as file, _muted_logger("tifffile"), tifffile.TiffFile(file) as tiff:
         first = tiff.pages.first  # fails if the file is truncated
-        pages: list[Any] = [p for p in (first, *tiff.pages[1:]) if not _is_thumbnail(p)]
-        if not pages or any(map(_is_camera_raw, tiff.pages)):
+        # A small file can have a million pages, whose directories take minutes to read.
+        all_pages: list[Any] = [first, *itertools.islice(tiff.pages, 1, _MAX_PAGES)]
+        pages = [p for p in all_pages if not _is_thumbnail(p)]
+        if not pages or any(map(_is_camera_raw, all_pages)):
             raise InputError(f"{path}: a camera raw file; develop it to a 16-bit TIFF first")
         page = pages[0]
         check_size(path, page.imagewidth, page.imagelength)
         warnings: tuple[str, ...] = ()
         if len(pages) > 1:
-            warnings = (f"the file has {len(pages)} pages: only the first is colorized",)
+            count = f"at least {len(pages)}" if len(all_pages) == _MAX_PAGES else len(pages)
+            warnings = (f"the file has {count} pages: only the first is colorized",)
         metadata = _read_metadata(file, page)
         if tiff_samples.can_decode(page):
             if missing := tiff_samples.find_missing_module(page):
@@ -183,7 +188,7 @@ def encode_tiff(job: ColorizedStill) -> EncodedStill:
     parts = [samples[top : top + rows] for top in range(0, height, rows)]
     strips = [_encode_strip(part, directory.order, metadata.compressed) for part in parts]
     sizes = [len(s) for s in strips]
-    offsets = list(accumulate(sizes, initial=8))[:-1]
+    offsets = list(itertools.accumulate(sizes, initial=8))[:-1]
     for tag, kind, *numbers in (
         (256, 4, width),  # ImageWidth
         (257, 4, height),  # ImageLength

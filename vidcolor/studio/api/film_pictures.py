@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from vidcolor.studio.compute.client import PRIORITY_PREFETCH
-from vidcolor.studio.errors import ApiError, NotFoundError, RequestError
+from vidcolor.studio.compute.http import answer
+from vidcolor.studio.errors import NotFoundError, RequestError
 from vidcolor.studio.films.describe import make_source_rev
 from vidcolor.studio.films.paths import LoopView
 from vidcolor.studio.films.pictures import (
@@ -23,22 +23,14 @@ from vidcolor.studio.films.pictures import (
     StillRequest,
     StillView,
 )
+from vidcolor.studio.responses import IMMUTABLE, REVALIDATE
 from vidcolor.studio.services import ClientDep, ServicesDep
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
     from vidcolor.project.document import ProjectDocument
 
-T = TypeVar("T")
-
 router = APIRouter(prefix="/api/films", tags=["films"])
-IMMUTABLE = "private, max-age=31536000, immutable"
-REVALIDATE = "private, no-cache"
 MAX_PLACES = 200
-_POLL_S = 0.1
-"""Interval at which it is checked whether the client still waits for an answer, in seconds."""
-_CLIENT_GONE = 499
 _Fraction = Annotated[float, Query(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -66,7 +58,7 @@ async def get_still(
     document, revs = decisions.document, decisions.revs
     current = _find_rev(document, revs, frame, view)
     still_request = StillRequest(frame, w, view, format)
-    still = await _unless_gone(
+    still = await answer(
         request,
         films.pictures.get_still(
             row, still_request, current, PRIORITY_PREFETCH if prefetch else None
@@ -102,23 +94,6 @@ def _find_rev(document: ProjectDocument, revs: list[str], frame: int, view: str)
     return revs[document.find_shot(frame)]
 
 
-async def _unless_gone(request: Request, work: Awaitable[T]) -> T:
-    """Return a result, unless the client has closed the connection meanwhile.
-
-    Pages abort requests that a later gesture has made moot.
-    """
-    task = asyncio.ensure_future(work)
-    try:
-        while True:
-            done, _ = await asyncio.wait({task}, timeout=_POLL_S)
-            if done:
-                return task.result()
-            if await request.is_disconnected():
-                raise ApiError("the client is gone", status=_CLIENT_GONE, code="bad-request")
-    finally:
-        task.cancel()
-
-
 @router.get("/{film_id}/frames/{frame}/colors")
 async def get_colors(
     film_id: str, frame: int, request: Request, x: _Fraction, y: _Fraction,
@@ -126,7 +101,7 @@ async def get_colors(
 ) -> dict[str, Any]:  # fmt: skip
     """Return the likely colors at a place, its current color, and the confidence there."""
     row = await run_in_threadpool(services.films.get, film_id, client)
-    return await _unless_gone(request, services.films.pictures.find_colors(row, frame, x, y))
+    return await answer(request, services.films.pictures.find_colors(row, frame, x, y))
 
 
 @router.get("/{film_id}/frames/{frame}/region")
@@ -148,7 +123,7 @@ async def get_region(
     row = await run_in_threadpool(services.films.get, film_id, client)
     values = {"hint": hint, "x": x, "y": y, "radius": radius, "color": color}
     work = services.films.pictures.find_region(row, frame, **values)
-    return await _unless_gone(request, work)
+    return await answer(request, work)
 
 
 @router.get("/{film_id}/shots/{number}/tracks")
@@ -172,7 +147,7 @@ async def get_tracks(
     current = revs[number - 1]
     response.headers["Cache-Control"] = IMMUTABLE if rev == current else REVALIDATE
     work = films.pictures.find_tracks(row, document, number - 1, current, count)
-    return await _unless_gone(request, work)
+    return await answer(request, work)
 
 
 @router.get("/{film_id}/review")
@@ -237,4 +212,4 @@ async def get_plan(
 ) -> dict[str, Any]:
     """Return what a rendering would render or reuse, and why."""
     row = await run_in_threadpool(services.films.get, film_id, client)
-    return await _unless_gone(request, services.films.pictures.plan(row, container))
+    return await answer(request, services.films.pictures.plan(row, container))

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 
 from vidcolor.errors import VidcolorError
 from vidcolor.studio.api import film_pictures
-from vidcolor.studio.api.film_pictures import REVALIDATE
 from vidcolor.studio.api.revisions import RevisionHeader, parse_revision
 from vidcolor.studio.errors import NotFoundError, RequestError
-from vidcolor.studio.films.changes import FilmChange, Name, SetFilm
+from vidcolor.studio.films.changes import FileOptions, FilmChange, Name, SetFilm
 from vidcolor.studio.films.paths import is_analyzed
 from vidcolor.studio.films.references import receive_reference
+from vidcolor.studio.films.reports import ReportFormat, locate_report
+from vidcolor.studio.responses import REVALIDATE
 from vidcolor.studio.services import ClientDep, ServicesDep
 
 if TYPE_CHECKING:
@@ -31,10 +31,8 @@ _FACTS_TIMEOUT_S = 8.0
 than some milliseconds only once for each film, if the compute process is still starting."""
 
 
-class RenderOptions(BaseModel):
+class RenderOptions(FileOptions):
     """How a film is rendered. The options of the film itself become a change of its project."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     container: Name | None = None
     """Extension of the result, such as ``.mov``; None for that of the purpose."""
@@ -42,12 +40,6 @@ class RenderOptions(BaseModel):
     """Whether to write a film of the confidence as well."""
     replace: bool = False
     """Whether a file may be replaced that is not from this studio."""
-    purpose: Name | None = None
-    mark: bool | None = None
-    range: Name | None = None
-    sound: Name | None = None
-    encoder: Name | None = None
-    pix_fmt: Name | None = None
     by: Name | None = None
 
 
@@ -159,8 +151,7 @@ def render_film(
     services.check_accepting()
     films, options = services.films, options or RenderOptions()
     row = films.get(film_id, client)
-    own = ("container", "confidence", "replace", "by")
-    given = {name: getattr(options, name) for name in options.model_fields_set if name not in own}
+    given = options.model_dump(include=set(FileOptions.model_fields), exclude_unset=True)
     revision = films.read_decisions(row).document.revision
     if given:
         films.change(row, revision, SetFilm(do="set", by=options.by, **given))
@@ -179,6 +170,23 @@ def get_result(film_id: str, services: ServicesDep, client: ClientDep) -> FileRe
     return FileResponse(
         row.result_path, filename=name, media_type="application/octet-stream", headers=headers
     )
+
+
+@router.get("/{film_id}/report.{report_format}")
+def get_report(
+    film_id: str, report_format: ReportFormat, services: ServicesDep, client: ClientDep
+) -> FileResponse:
+    """Download the report of the last result, as `vidcolor colorize --report` writes it."""
+    row = services.films.get(film_id, client)
+    path = locate_report(row, report_format)
+    if row.result_path is None or not path.is_file():
+        raise NotFoundError(f"{row.name}: there is no report yet; render the film")
+    stem = services.films.describer.make_result_name(row).rpartition(".")[0]
+    # A page that opened in the studio could act for the person, so it is a download.
+    return FileResponse(
+        path, filename=f"{stem}.report.{report_format}", media_type="application/octet-stream",
+        headers={"Cache-Control": REVALIDATE},
+    )  # fmt: skip
 
 
 for route in film_pictures.router.routes:

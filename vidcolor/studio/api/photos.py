@@ -17,15 +17,15 @@ from vidcolor.studio.api.revisions import (
     parse_revision_or_any,
 )
 from vidcolor.studio.compute.http import answer
-from vidcolor.studio.errors import RequestError
+from vidcolor.studio.errors import ApiError, RequestError
 from vidcolor.studio.photos.decisions import Color, PhotoChange, Saturation, SetOptions, Vividness
+from vidcolor.studio.responses import IMMUTABLE
 from vidcolor.studio.services import ClientDep, Services, ServicesDep
 from vidcolor.studio.settings import CHUNK_BYTES
 from vidcolor.studio.upload_state import Item, Upload
 
 router = APIRouter(tags=["photos"])
 MAX_SIDE = 65535
-IMMUTABLE = "private, max-age=31536000, immutable"
 
 _Place = Annotated[float, Query(ge=0, le=1, allow_inf_nan=False)]
 
@@ -243,9 +243,16 @@ async def set_reference(
     services.check_accepting()
     photos, expected = services.photos, parse_revision_or_any(if_match)
     row = await run_in_threadpool(photos.get, photo_id, client)
+    await run_in_threadpool(photos.check_revision, row, expected)  # before the picture is received
     reference = await photos.pictures.receive_reference(row, name, request.stream())
-    row = await run_in_threadpool(photos.set_reference, photo_id, client, expected, reference)
-    return await run_in_threadpool(photos.describe, row)
+    try:
+        changed = await run_in_threadpool(
+            photos.set_reference, photo_id, client, expected, reference
+        )
+    except ApiError:
+        await run_in_threadpool(photos.pictures.delete_reference, row, reference)
+        raise
+    return await run_in_threadpool(photos.describe, changed)
 
 
 @router.delete("/api/photos/{photo_id}/reference")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from vidcolor.errors import UsageError
 from vidcolor.project import edits
@@ -15,7 +15,6 @@ from vidcolor.project.decisions import (
     set_transitions,
     write_note,
 )
-from vidcolor.studio.errors import RequestError
 
 if TYPE_CHECKING:
     from vidcolor.project.api import Project
@@ -164,19 +163,26 @@ class RemoveReference(ChangeModel):
         project.references.remove(self.id, evidence=self.evidence)
 
 
-class SetFilm(ChangeModel):
-    """Set options of the whole film; null for the default."""
+class FileOptions(BaseModel):
+    """Options of a film about the file that is rendered; null for the default."""
 
-    do: Literal["set"]
-    vividness: float | None = None
-    saturation: float | None = None
-    titles: Name | None = None
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
     purpose: Name | None = None
     mark: bool | None = None
     range: Name | None = None
     sound: Name | None = None
     encoder: Name | None = None
     pix_fmt: Name | None = None
+
+
+class SetFilm(FileOptions, ChangeModel):
+    """Set options of the whole film; null for the default."""
+
+    do: Literal["set"]
+    vividness: float | None = None
+    saturation: float | None = None
+    titles: Name | None = None
 
     def apply(self, project: Project) -> None:
         """Make the change in memory."""
@@ -337,18 +343,3 @@ FilmChange = Annotated[
     Field(discriminator="do"),
 ]
 """Any change."""
-_ADAPTER: TypeAdapter[ChangeModel] = TypeAdapter(FilmChange)
-
-
-def parse_change(values: dict[str, Any]) -> ChangeModel:
-    """Return the change that JSON describes.
-
-    Raises:
-        RequestError: a value is missing, unknown or invalid.
-    """
-    try:
-        return _ADAPTER.validate_python(values)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"][1:]) or "do"
-        raise RequestError(f"{place}: {first['msg']}") from None

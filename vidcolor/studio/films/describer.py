@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from vidcolor.errors import VidcolorError
 from vidcolor.project.approvals import get_state
 from vidcolor.studio.films.describe import describe_document, is_outdated
-from vidcolor.studio.films.paths import hide_path, is_analyzed
+from vidcolor.studio.films.paths import has_project, hide_path, is_analyzed, read_signature
+from vidcolor.studio.films.reports import list_reports
 
 if TYPE_CHECKING:
     from vidcolor.project.api import Project
@@ -37,7 +38,7 @@ class FilmDescriber:
     def _count_shots(self, row: FilmRow) -> dict[str, int] | None:
         """Return the number of shots in each state; None without a project that can be read."""
         with contextlib.suppress(VidcolorError), self._opened.use(row.project_path) as opened:
-            if not row.project_path.exists():
+            if not has_project(row):
                 return None
 
             def count(document: ProjectDocument) -> bytes:
@@ -56,7 +57,7 @@ class FilmDescriber:
             facts: those of `describe_source`; None if they are not known.
         """
         head = self._describe_row(row)
-        if not row.project_path.exists():
+        if not has_project(row):
             return _dump({**head, "state": self._choose_state(row, head)})
         try:
             with self._opened.use(row.project_path) as opened:
@@ -115,14 +116,16 @@ class FilmDescriber:
 
     def _describe_result(self, row: FilmRow, project: Project) -> dict[str, Any] | None:
         path, revision = row.result_path, row.result_revision
-        if path is None or revision is None or not path.exists():
+        file = None if path is None else read_signature(path)
+        if file is None or revision is None:
             return None
         return {
             "revision": revision,
-            "bytes": path.stat().st_size,
+            "bytes": file.size,
             "name": self.make_result_name(row),
             "path": None if row.is_upload else str(path),
             "is_stale": is_outdated(project.history, revision),
+            "reports": list_reports(row),
         }
 
     def make_result_name(self, row: FilmRow) -> str:

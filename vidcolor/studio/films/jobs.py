@@ -26,6 +26,7 @@ from vidcolor.studio.films.paths import (
     open_still_cache,
 )
 from vidcolor.studio.films.planning import make_run_options
+from vidcolor.studio.films.reports import remove_reports, write_reports
 from vidcolor.studio.films.rows import FilmRow, FilmTable
 from vidcolor.studio.films.source_facts import describe_source
 
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from vidcolor.studio.jobs.context import JobContext
     from vidcolor.studio.jobs.models import Job
     from vidcolor.studio.settings import StudioSettings
+
+MAX_RATE = 240.0
+"""Highest rate of frames per second that counts. The header of a film may state any rate."""
 
 
 def run_analyze(context: JobContext, job: Job) -> dict[str, Any]:
@@ -63,11 +67,11 @@ def run_analyze(context: JobContext, job: Job) -> dict[str, Any]:
     except VidcolorError as error:
         text = hide_path(str(error), row)
         table.set_error(row.id, text)
-        context.events.publish("film", {"id": row.id, "revision": 0}, row.viewer)
+        context.events.publish_revision("film", row.id, 0, row.viewer)
         raise type(error)(text) from error
     _keep_source_facts(project, row, context.settings)
     table.set_error(row.id, None)
-    context.events.publish("film", {"id": row.id, "revision": project.revision}, row.viewer)
+    context.events.publish_revision("film", row.id, project.revision, row.viewer)
     return {
         "revision": project.revision,
         "shots": len(project.shots),
@@ -99,8 +103,10 @@ class _LimitedReport:
         """
         self._context.report(progress)
         if self._max_frames is not None and progress.done > self._max_frames:
-            seconds = self._context.settings.max_seconds
-            raise InputError(f"{self._name}: is longer than {seconds:.0f} s, which is the limit")
+            raise InputError(
+                f"{self._name}: has more than {self._max_frames} frames, which is the limit; "
+                "split the film"
+            )
 
 
 def _check_limits(row: FilmRow, settings: StudioSettings) -> int | None:
@@ -122,9 +128,11 @@ def _check_limits(row: FilmRow, settings: StudioSettings) -> int | None:
         )
     if video.duration_s is not None and video.duration_s > settings.max_seconds:
         raise InputError(
-            f"{row.name}: is longer than {settings.max_seconds:.0f} s, which is the limit"
+            f"{row.name}: is longer than {settings.max_seconds:.0f} s, which is the limit; "
+            "split the film"
         )
-    return None if video.rate is None else int(settings.max_seconds * float(video.rate)) + 1
+    rate = min(float(video.rate or MAX_RATE), MAX_RATE)
+    return int(settings.max_seconds * rate) + 1
 
 
 def run_render(context: JobContext, job: Job) -> dict[str, Any]:
@@ -154,11 +162,17 @@ def run_render(context: JobContext, job: Job) -> dict[str, Any]:
         result = project.render(target, run, colorizer=colorizer, progress=context.report)
     except VidcolorError as error:
         raise type(error)(hide_path(str(error), row)) from error
+    warnings = [hide_path(text, row) for text in result.warnings]
+    try:
+        remove_reports(row)
+        write_reports(row, project, result, run)
+    except (OSError, VidcolorError) as error:  # the result is there nevertheless
+        warnings.append(f"there is no report: {hide_path(str(error), row)}")
     if row.is_upload and row.result_path not in (None, target):
         assert row.result_path is not None
         row.result_path.unlink(missing_ok=True)
     table.set_result(row.id, result.target, revision)
-    context.events.publish("film", {"id": row.id, "revision": revision}, row.viewer)
+    context.events.publish_revision("film", row.id, revision, row.viewer)
     return {
         "revision": revision,
         "name": result.target.name,
@@ -168,7 +182,7 @@ def run_render(context: JobContext, job: Job) -> dict[str, Any]:
         "frames": result.num_frames,
         "seconds": round(time.monotonic() - started, 1),
         "damaged": result.damaged,
-        "warnings": [hide_path(text, row) for text in result.warnings],
+        "warnings": warnings,
         "lost_hints": [
             {"hint": hide_path(lost.hint, row), "first": lost.first_frame, "last": lost.last_frame}
             for lost in result.lost_hints
@@ -218,7 +232,7 @@ def run_loop(context: JobContext, job: Job) -> dict[str, Any]:
         raise type(error)(hide_path(str(error), row)) from error
     cache.put(locate_loop(cache, row.id, rev, "color", ".json"), json.dumps(times).encode())
     cache.note_written(sum(path.stat().st_size for path in targets.values()))
-    context.events.publish("film", {"id": row.id, "revision": project.revision}, row.viewer)
+    context.events.publish_revision("film", row.id, project.revision, row.viewer)
     return {"shot": number, "rev": rev, "times": times}
 
 

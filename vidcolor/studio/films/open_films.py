@@ -12,6 +12,7 @@ from vidcolor.project.cache import load_analysis
 from vidcolor.project.options import make_options
 from vidcolor.project.review import ShotReview
 from vidcolor.project.store import StoredProject
+from vidcolor.studio.films.paths import read_signature
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from vidcolor.project.document import ProjectDocument
     from vidcolor.project.still_renderer import StillRenderer
     from vidcolor.studio.compute.state import ComputeState
+    from vidcolor.studio.films.paths import Signature
     from vidcolor.studio.settings import StudioSettings
 
 MAX_BYTES = 1 << 30
@@ -45,6 +47,8 @@ class OpenFilm:
         self._state = state
         self._own_colorizer: tuple[Any, Colorizer] | None = None
         self._analyzed_source: str | None = None
+        self._source: tuple[Path, Signature | None] | None = None
+        """The source whose frames are read, and what it was when it was opened."""
         self._review: tuple[object, ShotReview] | None = None
 
     @property
@@ -57,6 +61,11 @@ class OpenFilm:
         """Approximate size in memory, in bytes."""
         source = self.document.source
         return 32 * _ANALYZED_BYTES + 4 * 6 * source.width * source.height
+
+    @property
+    def has_other_source(self) -> bool:
+        """Whether the file of the source was changed, replaced or removed since it was opened."""
+        return self._source is not None and read_signature(self._source[0]) != self._source[1]
 
     def show(self, key: str, packed: bytes) -> None:
         """Use the decisions that the server has read, which `pack_decisions` has packed.
@@ -102,6 +111,8 @@ class OpenFilm:
             # The analysis of a long film takes minutes, which is the work of a job.
             if load_analysis(self.project.path, self.document.source) is None:
                 raise InputError("the film is not analyzed yet; try again in a moment")
+            source = self.project.find_source()
+            self._source = source, read_signature(source)
             self._analyzed_source = digest
         renderer = self.project.open_renderer(self.colorizer)
         renderer.checkpoint = self._state.check_canceled
@@ -131,6 +142,9 @@ def open_film(state: ComputeState, path: Path) -> OpenFilm:
     """
     cache = state.get_cache(_CACHE, MAX_BYTES)
     film = cache.get(path, lambda: OpenFilm(path, state))
+    if film.has_other_source:  # its decoder would read the frames of another film
+        close_film(state, path)
+        film = cache.get(path, lambda: OpenFilm(path, state))
     return film
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from vidcolor.errors import UsageError, VidcolorError
 from vidcolor.project.api import default_project_path
 from vidcolor.project.store import ANALYSIS_FILE, SUFFIX, cache_path, read_project
 from vidcolor.studio.films.still_cache import MAX_DISK_BYTES, StillCache
+from vidcolor.studio.names import replace_paths
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -86,16 +87,42 @@ def _belongs_to(project: Path, source: Path) -> bool:
     return row.name == source.name or is_same_size
 
 
+class Signature(NamedTuple):
+    """What differs if a file was changed."""
+
+    mtime_ns: int
+    size: int
+    """In bytes."""
+    inode: int
+
+
+def read_signature(path: Path) -> Signature | None:
+    """Return the signature of a file; None if it is missing.
+
+    A file in a folder that cannot be read counts as missing, so that one film on a drive that was
+    removed does not hide all others.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return Signature(status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+def has_project(row: FilmRow) -> bool:
+    """Return whether a film has a project."""
+    return read_signature(row.project_path) is not None
+
+
 def is_analyzed(row: FilmRow) -> bool:
     """Return whether a film has a project and the cache of its analysis."""
-    is_saved = (cache_path(row.project_path) / ANALYSIS_FILE).exists()
-    return is_saved and row.project_path.exists()
+    analysis = cache_path(row.project_path) / ANALYSIS_FILE
+    return has_project(row) and read_signature(analysis) is not None
 
 
 def hide_path(text: str, row: FilmRow) -> str:
     """Return a message with the name of an uploaded film instead of its paths on the server."""
     if not row.is_upload:
         return text
-    for path in (row.project_path, row.path):
-        text = text.replace(str(path), row.name)
+    text = replace_paths(text, (row.project_path, row.path), row.name)
     return text.replace(f"{row.path.parent}{os.sep}", "")

@@ -9,6 +9,7 @@ from vidcolor.concurrency import single_threaded_opencv
 from vidcolor.film.dry_run import plan_rendering
 from vidcolor.film.request import FilmRequest
 from vidcolor.film.segment_cache import has_analysis
+from vidcolor.film.titles import choose_title_mode
 from vidcolor.media.sequence import find_sequence
 from vidcolor.options import ColorizeOptions
 from vidcolor.project.render import make_render_options
@@ -44,6 +45,8 @@ def choose_analysis(project: Project, request: FilmRequest) -> FilmAnalysis | No
     if has_analysis(request):
         return None
     analysis, titles = project.analyze(), []
+    if choose_title_mode(request.options) == "color":
+        return replace(analysis, titles=())
     for row, span in zip(project.document.shots, project.document.spans, strict=True):
         shot_titles = [t for t in analysis.titles if t.first < span.end and span.first < t.end]
         if row.kind == "title":

@@ -14,26 +14,17 @@ from typing import TYPE_CHECKING
 from vidcolor.errors import VidcolorError
 from vidcolor.project.api import Project
 from vidcolor.studio.films.describe import dump_shot_revs
+from vidcolor.studio.films.paths import read_signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from vidcolor.project.document import ProjectDocument
-
-    Signature = tuple[int, int, int]
+    from vidcolor.studio.films.paths import Signature
 
 MAX_OPENED = 16
 """Number of projects that are kept in memory."""
-
-
-def read_signature(path: Path) -> Signature | None:
-    """Return what differs if a file was changed: time, size and inode; None if it is missing."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 @dataclass(frozen=True, slots=True)

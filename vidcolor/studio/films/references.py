@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
+from vidcolor.errors import VidcolorError
 from vidcolor.fileio import temporary_path
 from vidcolor.project import edits
 from vidcolor.project.identity import to_stored_path
@@ -70,6 +71,7 @@ async def receive_reference(
 
     Raises:
         TooLargeError: the image has more bytes.
+        StorageError: there is no room for it.
         UnsupportedError: it is no image that vidcolor reads.
         VidcolorError: it is gray or damaged, or the project cannot be changed.
     """
@@ -77,6 +79,7 @@ async def receive_reference(
         f"{row.project_path.name.removesuffix(SUFFIX)}{FOLDER_SUFFIX}"
     )
     digest, size = hashlib.sha256(), 0
+    await run_in_threadpool(films.storage.check_reference_room, folder.parent)
     await run_in_threadpool(folder.mkdir, exist_ok=True)
     # Two clients may send images at a time, so the name is that of this object.
     partial = temporary_path(folder / f"{id(digest):x}")
@@ -94,7 +97,10 @@ async def receive_reference(
         content = await run_in_threadpool(detect_content, partial)
         if content.kind != "photo":
             raise UnsupportedError("the file is no still image; send a color photo")
-        await films.pictures.check_reference(row, partial)
+        try:
+            await films.pictures.check_reference(row, partial)
+        except VidcolorError as error:  # it names the file that was received
+            raise type(error)(str(error).replace(str(partial), "the image")) from error
         target = folder / f"{digest.hexdigest()[:_DIGEST_LENGTH]}{content.suffix}"
         is_new = not target.exists()
         partial.replace(target)

@@ -51,6 +51,10 @@ class FilmRow:
         """The only client that may see the film; None for all, as films of the command line."""
         return self.client if self.is_upload else None
 
+    def is_visible_to(self, client: str) -> bool:
+        """Return whether a client may see the film."""
+        return self.viewer in (None, client)
+
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Self:
         """Return the film of a row of the table."""

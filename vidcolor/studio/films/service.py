@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +13,11 @@ from vidcolor.errors import ConflictError, VidcolorError
 from vidcolor.project.session import get_user_name, resolve_path
 from vidcolor.project.store import SUFFIX, is_project_name
 from vidcolor.studio.errors import ApiError, NotFoundError
-from vidcolor.studio.films.describe import (
-    describe_log,
-)
+from vidcolor.studio.films.describe import describe_log
 from vidcolor.studio.films.describer import FilmDescriber
 from vidcolor.studio.films.paths import (
     choose_project_path,
+    has_project,
     hide_path,
     is_analyzed,
     locate_loop,
@@ -32,6 +30,7 @@ from vidcolor.studio.films.rows import FilmRow, FilmTable
 from vidcolor.studio.films.watcher import ProjectWatcher
 from vidcolor.studio.jobs.models import ALL_CLIENTS
 from vidcolor.studio.links import make_id
+from vidcolor.studio.storage import Storage, delete_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +64,7 @@ class FilmService:
         self.table = FilmTable(database)
         self.opened = OpenedProjects()
         self.cache = open_still_cache(settings)
+        self.storage = Storage(settings, database)
         self.pictures = FilmPictures(compute, self.cache, self.read_decisions)
         self.review = FilmReview(self.pictures, events)
         self.describer = FilmDescriber(settings, jobs, self.opened)
@@ -147,14 +147,14 @@ class FilmService:
             NotFoundError: there is none.
         """
         row = self.table.get(film_id)
-        if row.viewer not in (None, client):
+        if not row.is_visible_to(client):
             raise NotFoundError("this film does not exist, or was deleted")
         self.table.visit(row)
         return row
 
     def list_films(self, client: str) -> list[dict[str, Any]]:
         """Return what the list of films shows, the one that was visited last first."""
-        rows = [row for row in self.table.list_all() if row.viewer in (None, client)]
+        rows = [row for row in self.table.list_all() if row.is_visible_to(client)]
         return [self.describer.summarize(row) for row in rows]
 
     def ensure_analyzed(self, row: FilmRow, retry: bool = False) -> Job | None:
@@ -190,19 +190,22 @@ class FilmService:
 
     @contextlib.contextmanager
     def _use_project(self, row: FilmRow) -> Iterator[Any]:
-        if not row.project_path.exists():
+        if not has_project(row):
             raise NotFoundError(f"{row.name}: is not analyzed yet; try again in a moment")
-        try:
-            with self.opened.use(row.project_path) as opened:
+        with self.opened.use(row.project_path) as opened:
+            try:
+                opened.load()
+            except VidcolorError as error:
+                raise type(error)(hide_path(str(error), row)) from error
+            try:
                 yield opened
-        except ApiError:
-            raise
-        except VidcolorError as error:
-            text = self._make_message(error, row)
-            raise type(error)(text) from error
+            except ApiError:
+                raise
+            except VidcolorError as error:
+                raise type(error)(self._make_message(error, row)) from error
 
     def _make_message(self, error: VidcolorError, row: FilmRow) -> str:
-        """Return a message of a project without the path of the project at its start."""
+        """Return a message about a change without the path of the project at its start."""
         text = str(error).removeprefix(f"{row.project_path}: ")
         return hide_path(text, row)
 
@@ -227,8 +230,7 @@ class FilmService:
 
     def _publish(self, row: FilmRow, project: Project) -> None:
         self._watcher.note(row)
-        data = {"id": row.id, "revision": project.revision}
-        self._events.publish("film", data, row.viewer)
+        self._events.publish_revision("film", row.id, project.revision, row.viewer)
 
     def _check_revision(self, row: FilmRow, project: Project, revision: int) -> None:
         if project.revision != revision:
@@ -293,10 +295,10 @@ class FilmService:
             NotFoundError: there is no such film.
         """
         row = self.table.get(film_id)
+        if row.is_upload:  # first, because the database cannot grow on a full disk
+            delete_tree(row.path.parent)
         self._jobs.remove(film_id)
         self.table.delete(film_id, "film-deleted" if row.is_upload else "film-forgotten", reason)
-        if row.is_upload:
-            shutil.rmtree(row.path.parent, ignore_errors=True)
         self.opened.discard(row.project_path)
         self.cache.delete(film_id)
         self._watcher.forget(film_id)

@@ -110,6 +110,7 @@ def render_shot(
         rendered = render_frames(
             plan, reader.frames(segment.first, segment.end), colorizer, options, shots,
             make_recolorer(colorizer, options), overlays, None, span.first, analysis.titles,
+            analysis.burnt_in_text,
         )  # fmt: skip
         stack.callback(rendered.close)
         frames = itertools.islice(rendered, span.end - span.first)

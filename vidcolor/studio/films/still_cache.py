@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
 import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from vidcolor.fileio import temporary_path
+from vidcolor.studio.storage import delete_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,7 +129,7 @@ class StillCache:
         self._remove(folder)
 
     def _remove(self, folder: Path) -> None:
-        shutil.rmtree(folder, ignore_errors=True)
+        delete_tree(folder)
         with self._lock:
             for path in [path for path in self._memory if path.parent == folder]:
                 self._memory_bytes -= len(self._memory.pop(path))

@@ -15,9 +15,9 @@ from vidcolor.errors import UsageError
 from vidcolor.hints.object_tracks import is_found
 from vidcolor.options import Hint
 from vidcolor.project.places import find_likely_colors
+from vidcolor.studio.compute.outlines import find_innermost, trace_outline
 from vidcolor.studio.films.describe import make_shot_rev, make_source_rev
 from vidcolor.studio.films.open_films import close_film, open_film
-from vidcolor.studio.films.outlines import find_innermost, trace_outline
 from vidcolor.studio.films.paths import choose_target
 from vidcolor.studio.films.planning import plan_film_rendering
 from vidcolor.studio.films.source_facts import describe_source

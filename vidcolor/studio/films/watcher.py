@@ -9,11 +9,12 @@ import time
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import VidcolorError
-from vidcolor.studio.films.projects import read_signature
+from vidcolor.studio.films.paths import read_signature
 
 if TYPE_CHECKING:
     from vidcolor.studio.events import EventLog
-    from vidcolor.studio.films.projects import OpenedProjects, Signature
+    from vidcolor.studio.films.paths import Signature
+    from vidcolor.studio.films.projects import OpenedProjects
     from vidcolor.studio.films.rows import FilmRow, FilmTable
 
 INTERVAL_S = 1.0
@@ -67,5 +68,5 @@ class ProjectWatcher:
             revision = 0
             with contextlib.suppress(VidcolorError), self._opened.use(row.project_path) as opened:
                 revision = opened.load().revision
-            self._events.publish("film", {"id": row.id, "revision": revision}, row.viewer)
+            self._events.publish_revision("film", row.id, revision, row.viewer)
         self._signatures[row.id] = signature

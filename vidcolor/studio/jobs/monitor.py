@@ -122,8 +122,8 @@ class JobMonitor:
 
     def _end(self, run: _Run, state: EndState, error: str | None) -> None:
         """End the job and this process, unless the job has ended meanwhile."""
-        is_owner = self._store.finish(run.job.id, self._worker, state, error=error)
-        if is_owner or self._run is run:
+        ended = self._store.finish(run.job.id, self._worker, state, error=error)
+        if ended is not None or self._run is run:
             end_group()
 
 

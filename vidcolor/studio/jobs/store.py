@@ -290,8 +290,8 @@ class JobStore:
         *,
         result: dict[str, Any] | None = None,
         error: str | None = None,
-    ) -> bool:
-        """End a job that a worker owns; return whether it still owned it.
+    ) -> EndState | None:
+        """End a job that a worker owns; return its state, or None if the worker did not own it.
 
         A job that failed after it was canceled is canceled.
         """
@@ -314,7 +314,7 @@ class JobStore:
             if row is not None:
                 self._publish(row)
                 self._delete_removed(connection, row)
-        return row is not None
+        return None if row is None else row["state"]
 
     def release(self, worker: str, reason: ReleaseReason, detail: str = "") -> list[Job]:
         """Queue again what a worker was running that has ended, and return it.

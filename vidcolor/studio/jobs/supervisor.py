@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+from vidcolor.studio.compute.spawning import make_command, make_environment
 from vidcolor.studio.jobs.config import WorkerConfig
 from vidcolor.studio.jobs.locks import end_worker
 from vidcolor.studio.logs import SERVER, log, log_exception
@@ -35,6 +36,8 @@ QUICK_SECONDS = 5.0
 MIN_DELAY_S, MAX_DELAY_S = 0.5, 30.0
 WATCH_INTERVAL_S = 5.0
 """Interval in which heartbeats are checked, in seconds."""
+LOG_SECONDS = 5.0
+"""Time in which the log of a worker that has ended is read to its end, in seconds."""
 
 
 @dataclass(eq=False, slots=True)
@@ -42,6 +45,8 @@ class _Process:
     """A worker that runs."""
 
     popen: subprocess.Popen[bytes]
+    log: threading.Thread
+    """Passes on what the worker logs."""
     name: str
     """Owner of the jobs of the worker; starts with the ID of the process."""
     heartbeat: tuple[str, float] | None = None
@@ -60,7 +65,10 @@ class _Process:
         _kill_group(self.popen.pid)
 
     def wait(self) -> int:
-        """Return the exit code of the worker, after its own processes were killed too."""
+        """Return the exit code of the worker, after its own processes were killed too.
+
+        All that it logged was passed on then.
+        """
         if sys.platform == "linux":
             # Until the exit code is read, the ID of the group cannot belong to other processes.
             os.waitid(os.P_PID, self.popen.pid, os.WEXITED | os.WNOWAIT)
@@ -69,6 +77,7 @@ class _Process:
         if self.popen.stdin is not None:
             with contextlib.suppress(OSError):
                 self.popen.stdin.close()
+        self.log.join(LOG_SECONDS)
         return code
 
 
@@ -96,6 +105,7 @@ class WorkerSupervisor:
         self._processes: set[_Process] = set()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._watcher = threading.Thread(target=self._watch, name="heartbeats", daemon=True)
 
     def start(self) -> None:
         """Start the workers, each with a thread that waits for its end."""
@@ -103,7 +113,8 @@ class WorkerSupervisor:
             threading.Thread(target=self._run_worker, args=(config,), daemon=True)
             for config in self._configs
         ]
-        for thread in [*self._threads, threading.Thread(target=self._watch, daemon=True)]:
+        self._watcher.start()
+        for thread in self._threads:
             thread.start()
 
     def wake(self) -> None:
@@ -128,8 +139,9 @@ class WorkerSupervisor:
         with self._lock:
             for process in self._processes:
                 process.kill()
-        for thread in self._threads:
-            thread.join()
+        for thread in (*self._threads, self._watcher):
+            if thread.is_alive():
+                thread.join()
 
     @property
     def num_running(self) -> int:
@@ -156,22 +168,22 @@ class WorkerSupervisor:
     def _start_process(self, config: WorkerConfig) -> _Process:
         token = secrets.token_hex(4)
         popen = subprocess.Popen(
-            # -P: no module is imported from the current directory, which may hold any files.
-            [sys.executable, "-P", "-m", "vidcolor.studio.jobs.worker", token],
+            make_command("vidcolor.studio.jobs.worker", token),
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=_make_environment(len(self._configs) - 1),
+            env=_make_worker_environment(len(self._configs) - 1),
             start_new_session=True,  # Ctrl-C in the terminal of the server must not end a job
         )
-        process = _Process(popen, f"{popen.pid}-{token}")
+        log_thread = threading.Thread(target=_copy_log, args=(popen.stdout,), daemon=True)
+        log_thread.start()
+        process = _Process(popen, log_thread, f"{popen.pid}-{token}")
         assert popen.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             popen.stdin.write(config.model_dump_json().encode() + b"\n")
         if hasattr(os, "set_blocking"):
             os.set_blocking(popen.stdin.fileno(), False)
-        threading.Thread(target=_copy_log, args=(popen.stdout,), daemon=True).start()
         with self._lock:
             self._processes.add(process)
             if self._stopping.is_set():
@@ -236,12 +248,11 @@ def _copy_log(lines: IO[bytes]) -> None:
             log(SERVER, logging.WARNING, event, **fields)
 
 
-def _make_environment(num_workers: int) -> dict[str, str]:
-    """Return the environment of a worker, which imports what this process can import."""
-    path = os.pathsep.join(entry for entry in sys.path if entry)
+def _make_worker_environment(num_workers: int) -> dict[str, str]:
+    """Return the environment of one of several workers."""
     # Idle threads of torch spin, so that more threads than cores slow all workers down.
     num_threads = max(1, len(list_cores()) // num_workers)
-    return {"OMP_NUM_THREADS": str(num_threads), **os.environ, "PYTHONPATH": path}
+    return {"OMP_NUM_THREADS": str(num_threads), **make_environment()}
 
 
 def _kill_group(pid: int) -> None:

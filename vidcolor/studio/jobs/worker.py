@@ -26,6 +26,7 @@ from vidcolor.studio.compute.sandbox import (
     limit_files,
     limit_memory,
 )
+from vidcolor.studio.compute.state import load_colorizer
 from vidcolor.studio.database import Database
 from vidcolor.studio.events import EventLog
 from vidcolor.studio.jobs.config import WorkerConfig
@@ -36,10 +37,10 @@ from vidcolor.studio.jobs.locks import lock_worker
 from vidcolor.studio.jobs.monitor import JobMonitor, end_group
 from vidcolor.studio.jobs.store import JobStore
 from vidcolor.studio.logs import JsonFormatter, log_exception
+from vidcolor.studio.storage import convert_failure, is_failure
 from vidcolor.system import exit_process, ignore_stop_signals
 
 if TYPE_CHECKING:
-    from vidcolor.colorizer import Colorizer
     from vidcolor.studio.jobs.kinds import Kinds
     from vidcolor.studio.jobs.models import Job
     from vidcolor.studio.settings import StudioSettings
@@ -61,7 +62,7 @@ class Worker:
         self._events = EventLog(self._database)
         self._kinds: Kinds = load_reference(config.kinds)
         self._store = JobStore(self._database, self._events, self._kinds)
-        self._load_colorizer = functools.cache(functools.partial(_load, config.settings))
+        self._load_colorizer = functools.cache(functools.partial(load_colorizer, config.settings))
         max_memory = int(MAX_MEMORY_SHARE * get_total_memory())
         self._monitor = JobMonitor(self._store, name, max_memory)
         self._wake = threading.Event()
@@ -107,16 +108,14 @@ class Worker:
             name = job.name or job.kind
             finish("failed", error=f"{name}: too little memory; use a smaller file")
         except BaseException as error:
-            log_exception("job-failed", error, job=job.id, kind=job.kind)
-            finish("failed", error=describe_unexpected_error(error))
+            text = describe_unexpected_error(error)
+            if is_failure(error):
+                text = f"{job.name or job.kind}: {convert_failure(error)}"
+            # A job whose photo or film was deleted may miss any of its files.
+            if finish("failed", error=text) == "failed":
+                log_exception("job-failed", error, job=job.id, kind=job.kind)
         else:
             finish("done", result=result)
-
-
-def _load(settings: StudioSettings) -> Colorizer:
-    from vidcolor.colorizer import Colorizer
-
-    return Colorizer.load(settings.model, settings.device)
 
 
 def apply_limits(settings: StudioSettings) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidcolor.studio.names import clean_name
+from vidcolor.studio.names import clean_name, replace_paths
+from vidcolor.studio.storage import delete_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,16 +63,14 @@ def make_payload(
 
 
 def hide_path(text: str, row: PhotoRow) -> str:
-    """Replace the path of a photo in a message by its name, on one line."""
-    for path in (str(row.path), str(row.path.parent)):
-        text = text.replace(path, row.name)
-    return " ".join(text.split())
+    """Return a message on one line, with the name of a photo instead of its paths."""
+    return " ".join(replace_paths(text, (row.path, row.path.parent), row.name).split())
 
 
 def delete_files(settings: StudioSettings, row: PhotoRow) -> None:
     """Delete the files of a photo: its result, and its source if it was uploaded."""
-    shutil.rmtree(photo_directory(settings, row.id), ignore_errors=True)
+    delete_tree(photo_directory(settings, row.id))
     directory = row.path.parent
     # A file of the command line is never deleted, wherever it is.
     if row.is_upload and directory.parent == settings.uploads_dir:
-        shutil.rmtree(directory, ignore_errors=True)
+        delete_tree(directory)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 import zipfile
@@ -23,6 +24,7 @@ from vidcolor.studio.photos.files import (
 )
 from vidcolor.studio.photos.prepared import PhotoDecisions
 from vidcolor.studio.photos.rows import PhotoTable
+from vidcolor.studio.storage import delete_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +55,20 @@ def run_photo(context: JobContext, job: Job) -> dict[str, Any]:
 
 
 def _make_result(context: JobContext, row: PhotoRow, name: str) -> tuple[Path, PhotoResult]:
-    """Colorize a photo into a file of its own; `name` distinguishes it from earlier results."""
+    """Colorize a photo; `name` distinguishes the file from earlier results."""
+    directory = photo_directory(context.settings, row.id)
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        return _colorize(context, row, directory, name)
+    finally:
+        if not PhotoTable(context.database).exists(row.id):  # it was deleted meanwhile
+            delete_tree(directory)
+
+
+def _colorize(
+    context: JobContext, row: PhotoRow, directory: Path, name: str
+) -> tuple[Path, PhotoResult]:
+    """Write the result of a photo to its directory, and remove earlier results."""
     table, settings = PhotoTable(context.database), context.settings
     limit_pixels(settings.max_pixels)
     decisions = table.get_revision(row.id, row.revision).decisions
@@ -64,34 +79,26 @@ def _make_result(context: JobContext, row: PhotoRow, name: str) -> tuple[Path, P
         mark=row.output.get("mark", False),
         force=True,
     )
-    directory = photo_directory(settings, row.id)
-    directory.mkdir(parents=True, exist_ok=True)
     suffix = row.output.get("format") or default_target(row.path).suffix
     target = directory / f"result-{name}{suffix}"
     try:
         result = colorize_photo(row.path, target, options, colorizer=context.colorizer)
         context.check()
     except VidcolorError as error:
-        text = hide_path(str(error).replace(f"{directory}/", ""), row)
+        text = hide_path(str(error).replace(f"{directory}{os.sep}", ""), row)
         if isinstance(error, InputError):  # other errors are not about the photo itself
             table.set_error(row.id, text)
-            _publish(context, row)
+            context.events.publish_revision("photo", row.id, row.revision, row.viewer)
         raise type(error)(text) from error
     if result.size is not None and result.tint is not None:
         table.set_examined(row.id, *result.size, result.tint)
     if not table.set_result(row, target):
-        shutil.rmtree(directory, ignore_errors=True)  # it was deleted meanwhile
         raise NotFoundError("the photo was deleted")
     for path in directory.glob("result-*"):
         if path != target:
             path.unlink(missing_ok=True)
-    _publish(context, row)
+    context.events.publish_revision("photo", row.id, row.revision, row.viewer)
     return target, result
-
-
-def _publish(context: JobContext, row: PhotoRow) -> None:
-    data = {"id": row.id, "revision": row.revision}
-    context.events.publish("photo", data, row.client if row.is_upload else None)
 
 
 def run_archive(context: JobContext, job: Job) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -257,15 +256,17 @@ class PhotoPictures:
             raise
         return PhotoReference(name=clean_name(name), file=path.name)
 
+    def delete_reference(self, row: PhotoRow, reference: PhotoReference) -> None:
+        """Delete a picture that `receive_reference` stored and no revision uses."""
+        path = photo_directory(self._settings, row.id) / reference.file
+        path.unlink(missing_ok=True)
+
     def _check_room(self, directory: Path) -> None:
         """Check that there is room for one more reference; earlier ones stay for undo."""
         directory.mkdir(parents=True, exist_ok=True)
         if len(list(directory.glob("reference-*"))) >= MAX_REFERENCES:
             raise LimitError(f"the photo has had {MAX_REFERENCES} references; upload it again")
-        room = self._settings.max_disk_bytes - self._storage.measure_used()
-        free = shutil.disk_usage(directory).free - self._settings.min_free_bytes
-        if min(room, free) < self._settings.max_photo_bytes:
-            raise StorageError("there is no room for a reference; download and delete files")
+        self._storage.check_reference_room(directory)
 
     async def _write(self, path: Path, body: AsyncIterator[bytes]) -> None:
         size = 0

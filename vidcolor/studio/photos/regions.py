@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from vidcolor.hints.discs import HintDisc, fill_disc, place_hints
@@ -18,7 +17,7 @@ from vidcolor.hints.objects import (
 )
 from vidcolor.hints.predict import HintPredictor
 from vidcolor.imaging.geometry import to_displayed, to_stored_position
-from vidcolor.imaging.resize import limit_short_side, resize_area, resize_linear
+from vidcolor.imaging.resize import limit_short_side, resize_area
 from vidcolor.imaging.smoothstep import smoothstep
 from vidcolor.project.places import PlaceFinder, find_likely_colors
 from vidcolor.studio.photos.prepared import HintValue, make_hints
@@ -30,14 +29,6 @@ if TYPE_CHECKING:
     from vidcolor.segmentation.points import Points
     from vidcolor.studio.photos.prepared import PhotoDecisions, PreparedPhoto
 
-    Polygon = list[tuple[float, float]]
-
-MAX_POLYGONS, MAX_CORNERS = 16, 160
-"""Maximum numbers of polygons of an outline, and of corners of each."""
-MIN_POLYGON_AREA = 0.0004
-"""Minimum area of a polygon, as a fraction of the photo."""
-OUTLINE_SIDE = 600
-"""Short side to which a mask is enlarged before its outline is traced, in pixels."""
 EYEDROPPER_SIDE = 700
 """Longest side of the view from which a color is read, in pixels."""
 MAX_SUGGESTIONS = 6
@@ -139,38 +130,6 @@ def _add_hint(
     objects = group_discs([*others, disc])
     number = next(k for k, item in enumerate(objects) if item.ab == disc.ab)
     return objects, number, make_points(objects, size, still.geometry.quarter_turns)
-
-
-def trace_outline(mask: FloatArray) -> list[Polygon]:
-    """Return the polygons around a mask, holes included: even-odd filling gives the region.
-
-    Args:
-        mask: (h, w) float32 in [0, 1].
-
-    Returns:
-        Lists of corners (x, y), as fractions of width and height.
-    """
-    scale = max(1, round(OUTLINE_SIDE / min(mask.shape)))
-    shape = mask.shape[0] * scale, mask.shape[1] * scale
-    large = (resize_linear(mask, shape) >= 0.5).astype(np.uint8)
-    # Contours run through pixel centers. The margin closes those at the edge of the photo.
-    padded = np.pad(large, 1)
-    contours, _ = cv2.findContours(padded, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    areas = [cv2.contourArea(contour) for contour in contours]
-    ranked = sorted(zip(areas, range(len(contours)), strict=True), reverse=True)
-    least = MIN_POLYGON_AREA * large.size
-    kept = [number for area, number in ranked[:MAX_POLYGONS] if area >= least]
-    return [_simplify(contours[number], shape, scale) for number in kept]
-
-
-def _simplify(contour: Any, shape: tuple[int, int], scale: int) -> Polygon:
-    tolerance = 0.4 * scale
-    polygon = cv2.approxPolyDP(contour, tolerance, True)
-    while len(polygon) > MAX_CORNERS:
-        tolerance *= 1.4
-        polygon = cv2.approxPolyDP(contour, tolerance, True)
-    corners = (polygon[:, 0].astype(float) - 0.5) / np.array(shape[::-1])  # -1 for the margin
-    return [(round(float(x), 5), round(float(y), 5)) for x, y in np.clip(corners, 0, 1)]
 
 
 def suggest_places(photo: PreparedPhoto, decisions: PhotoDecisions) -> list[dict[str, Any]]:

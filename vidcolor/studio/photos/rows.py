@@ -82,6 +82,11 @@ class PhotoRow:
     visited: float
 
     @property
+    def viewer(self) -> str | None:
+        """The only client that may see the photo; None for all, as photos of the command line."""
+        return self.client if self.is_upload else None
+
+    @property
     def has_result(self) -> bool:
         """Whether a result of the current revision exists."""
         return (
@@ -91,8 +96,8 @@ class PhotoRow:
         )
 
     def is_visible_to(self, client: str) -> bool:
-        """Return whether a client may see the photo. Those of the command line are for all."""
-        return not self.is_upload or self.client == client
+        """Return whether a client may see the photo."""
+        return self.viewer in (None, client)
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> PhotoRow:
@@ -160,6 +165,11 @@ class PhotoTable:
             NotFoundError: there is none.
         """
         return _get(self._database.connection, photo_id)
+
+    def exists(self, photo_id: str) -> bool:
+        """Return whether there is a photo with an id."""
+        query = "SELECT 1 FROM photos WHERE id = ?"
+        return self._database.connection.execute(query, (photo_id,)).fetchone() is not None
 
     def list(self, client: str) -> list[PhotoRow]:
         """Return the photos that a client may see, the oldest first."""

@@ -52,11 +52,6 @@ class PhotoSegmentation:
         """Size of the masks that are kept, in bytes."""
         return sum(mask.nbytes for mask in self._masks.values())
 
-    @property
-    def has_embedding(self) -> bool:
-        """Whether the embedding has been computed."""
-        return self._embedding is not None
-
     def embed(self, image: FloatArray) -> EmbeddedImage:
         """Return the embedding of the photo, of which `image` is the proxy."""
         if self._embedding is None:

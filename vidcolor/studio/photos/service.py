@@ -140,13 +140,13 @@ class PhotoService:
             NotFoundError: there is no such photo.
         """
         row = self.table.get(photo_id)
+        delete_files(self._settings, row)  # first, because the database cannot grow on a full disk
         self._jobs.remove(photo_id)
         self.archives.delete_with(photo_id, reason)
         self.table.delete(photo_id)
-        delete_files(self._settings, row)
         event = "photo-deleted" if row.is_upload else "photo-forgotten"
         audit.record(self._database, event, photo_id, reason)
-        self._events.publish("deleted", {"id": photo_id}, _get_viewer(row))
+        self._events.publish("deleted", {"id": photo_id}, row.viewer)
 
     # Decisions
 
@@ -186,6 +186,19 @@ class PhotoService:
 
         return self._edit(photo_id, client, expected, "set-reference", edit)
 
+    def check_revision(self, row: PhotoRow, expected: int | None) -> None:
+        """Raise an `ApiError`, as `change` does, if a photo has another revision than expected."""
+        if expected not in (None, row.revision):
+            raise self._make_conflict(row)
+
+    def _make_conflict(self, row: PhotoRow) -> ApiError:
+        return ApiError(
+            f"the photo was changed meanwhile; it has revision {row.revision} now",
+            status=409,
+            code="conflict",
+            current=self.describe(row),
+        )
+
     def _edit(
         self,
         photo_id: str,
@@ -197,12 +210,7 @@ class PhotoService:
         before = self.get(photo_id, client)
         row, is_expected = self.table.add_revision(photo_id, expected, do, edit)
         if not is_expected:
-            raise ApiError(
-                f"the photo was changed meanwhile; it has revision {row.revision} now",
-                status=409,
-                code="conflict",
-                current=self.describe(row),
-            )
+            raise self._make_conflict(row)
         if row.revision != before.revision:
             self._publish(row)
         return row
@@ -238,7 +246,7 @@ class PhotoService:
         return self._submit(row)
 
     def _submit(self, row: PhotoRow) -> Job:
-        return self._jobs.submit("photo", row.id, {}, _get_viewer(row) or ALL_CLIENTS)
+        return self._jobs.submit("photo", row.id, {}, row.viewer or ALL_CLIENTS)
 
     def get_result(self, photo_id: str, client: str) -> tuple[Path, str]:
         """Return the file of the current result of a photo, and its name for people.
@@ -269,13 +277,7 @@ class PhotoService:
         return self.archives.delete_expired(now)
 
     def _publish(self, row: PhotoRow) -> None:
-        data = {"id": row.id, "revision": row.revision}
-        self._events.publish("photo", data, _get_viewer(row))
-
-
-def _get_viewer(row: PhotoRow) -> str | None:
-    """Return the only client that may see a photo; None for all."""
-    return row.client if row.is_upload else None
+        self._events.publish_revision("photo", row.id, row.revision, row.viewer)
 
 
 def _describe_result(row: PhotoRow) -> dict[str, Any] | None:

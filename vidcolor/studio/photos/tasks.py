@@ -16,13 +16,13 @@ from vidcolor.errors import VidcolorError
 from vidcolor.hints.color_transfer import read_reference
 from vidcolor.media.preview import resize_rgb
 from vidcolor.media.preview_image import read_image_rgb
+from vidcolor.studio.compute.outlines import trace_outline
 from vidcolor.studio.photos.prepared import HintValue, PhotoDecisions, PreparedPhoto
 from vidcolor.studio.photos.regions import (
     describe_colors,
     find_objects_with,
     find_region,
     suggest_places,
-    trace_outline,
 )
 from vidcolor.studio.photos.views import compose_view, encode_view
 

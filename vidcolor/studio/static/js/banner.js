@@ -17,14 +17,13 @@ export function connectBanner(element) {
     const isBusy = connection.isOnline && seconds > 0;
     element.hidden = connection.isOnline && !isBusy;
     if (!connection.isOnline) {
-      const { waiting } = connection;
-      text.textContent = waiting ? t("banner.offline.kept", { count: waiting }) : t("banner.offline");
+      text.textContent = t("banner.offline");
     } else if (isBusy) {
       text.textContent = t("banner.busy", { count: seconds });
       timer = window.setTimeout(update, 500);
     }
   };
-  for (const type of ["offline", "online", "waiting"]) connection.addEventListener(type, update);
+  for (const type of ["offline", "online"]) connection.addEventListener(type, update);
   connection.addEventListener("busy", (event) => {
     if (event instanceof CustomEvent) busyUntil = Date.now() + event.detail.seconds * 1000;
     update();

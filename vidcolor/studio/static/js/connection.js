@@ -9,8 +9,6 @@ const WAITS = [500, 1000, 2000, 3000, 5000];
  */
 export class Connection extends EventTarget {
   isOnline = true;
-  /** Number of requests that wait for the server. */
-  waiting = 0;
   /** @type {Promise<void> | null} */
   #back = null;
 
@@ -43,14 +41,7 @@ export class Connection extends EventTarget {
    * @param {AbortSignal} [signal]
    */
   async whenBack(signal) {
-    this.waiting += 1;
-    this.dispatchEvent(new Event("waiting"));
-    try {
-      await abortable(this.reportLost(), signal);
-    } finally {
-      this.waiting -= 1;
-      this.dispatchEvent(new Event("waiting"));
-    }
+    await abortable(this.reportLost(), signal);
   }
 
   /** @param {number} seconds */

@@ -2,10 +2,9 @@
 /** Start of the page: the frame, and the view that the address names. */
 
 import "./components/toast-line.js";
-import "./components/job-drawer.js";
 import { background } from "./background.js";
 import { connectBanner } from "./banner.js";
-import { HelpDialog } from "./components/help-dialog.js";
+import { connection } from "./connection.js";
 import { make, makeIcon, makeIconButton, setText } from "./dom.js";
 import { serverEvents } from "./events.js";
 import { bindKeys } from "./keys.js";
@@ -14,7 +13,6 @@ import { library } from "./library.js";
 import { MODULES, preloadModule } from "./preload.js";
 import { navigate, openHelp, openQueue, setBar, setTitle } from "./shell.js";
 import { loadLanguage, t } from "./strings.js";
-import { uploads } from "./upload/upload-queue.js";
 
 /** @typedef {{tag: string, load: () => Promise<unknown>}} View */
 
@@ -28,7 +26,7 @@ const VIEWS = {
   review: { tag: "review-view", load: () => import("./views/review.js") },
 };
 
-/** Time after the first view after which the others are loaded, in milliseconds. */
+/** Time after the first view after which the rest is loaded, in milliseconds. */
 const IDLE_MS = 1500;
 
 /** Number of the navigation, so that a view that loads slowly does not replace a later one. */
@@ -60,8 +58,7 @@ async function showView() {
   const element = document.createElement(view.tag);
   if (known) element.setAttribute("item", decodeURIComponent(item));
   if (known) rememberVisit(name === "photo" ? "photo" : "film", item);
-  const help = document.querySelector("help-dialog");
-  if (help instanceof HelpDialog) help.view = known ? name : "home";
+  document.body.dataset.view = known ? name : "home";
   main?.replaceChildren(element);
 }
 
@@ -71,25 +68,41 @@ function showLoading() {
   document.querySelector("#main")?.replaceChildren(message);
 }
 
-/** Load the views that may be needed next, also in case that the server is gone by then. */
-async function loadOtherViews() {
+/** Load what may be needed next, also in case that the server is gone by then. */
+async function loadOtherParts() {
   const { signal } = new AbortController();
+  const load = async (/** @type {string[]} */ paths) => {
+    for (const path of paths) await background.run(() => preloadModule(path), signal);
+  };
+  await load(MODULES.dialogs ?? []);
   for (const [name, view] of Object.entries({ home: HOME, ...VIEWS })) {
     if (customElements.get(view.tag)) continue;
-    for (const path of MODULES[name] ?? []) await background.run(() => preloadModule(path), signal);
+    await load(MODULES[name] ?? []);
     await view.load().catch(() => {}); // navigation tries again, and reports the failure
   }
 }
 
+/** Continue the uploads of an earlier visit. */
+async function restoreUploads() {
+  const { uploads } = await import("./upload/upload-queue.js");
+  await uploads.restore();
+}
+
 function showFailure() {
   const again = make("button", { type: "button", class: "is-primary", text: t("retry") });
-  again.addEventListener("click", () => void showView());
+  again.addEventListener("click", () => void reload());
   const message = make("div", { class: "page-message", role: "alert" }, [
     make("h1", { text: t("view.failed") }),
     make("p", { class: "quiet", text: t("view.failed.text") }),
     again,
   ]);
   document.querySelector("#main")?.replaceChildren(message);
+}
+
+/** Load the page again, with the modules of the version that the server has now. */
+async function reload() {
+  if (!connection.isOnline) await connection.whenBack();
+  window.location.reload();
 }
 
 function makeFrame() {
@@ -112,11 +125,13 @@ function makeFrame() {
     title: `${t("queue.title")} (Q)`,
   });
   queue.append(makeIcon("queue"), make("span", { class: "queue-word", text: t("queue.title") }), count);
-  queue.addEventListener("click", openQueue);
+  queue.addEventListener("click", () => void openQueue());
   const theme = makeIconButton("theme", t("theme"), toggleTheme, {
     class: "icon-button is-wide-only",
   });
-  const help = makeIconButton("help", t("help.title"), openHelp, { title: `${t("help.title")} (?)` });
+  const help = makeIconButton("help", t("help.title"), () => void openHelp(), {
+    title: `${t("help.title")} (?)`,
+  });
   document.querySelector("#bar-fixed")?.append(queue, theme, help);
   const update = () => {
     const active = library.activeJobs.length;
@@ -125,6 +140,17 @@ function makeFrame() {
   };
   library.addEventListener("change", update);
   update();
+}
+
+/** Files that are dropped where no view takes them must not replace the page. */
+function refuseDrops() {
+  const refuse = (/** @type {DragEvent} */ event) => {
+    if (event.defaultPrevented || !event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "none";
+  };
+  window.addEventListener("dragover", refuse);
+  window.addEventListener("drop", refuse);
 }
 
 function toggleTheme() {
@@ -138,11 +164,12 @@ function toggleTheme() {
 async function start() {
   await loadLanguage();
   makeFrame();
+  refuseDrops();
   const banner = document.querySelector("#banner");
   if (banner instanceof HTMLElement) connectBanner(banner);
   bindKeys(
     "everywhere",
-    { help: openHelp, queue: openQueue, home: () => navigate("#/") },
+    { help: () => void openHelp(), queue: () => void openQueue(), home: () => navigate("#/") },
     new AbortController().signal,
   );
   window.addEventListener("hashchange", () => void showView());
@@ -150,8 +177,8 @@ async function start() {
   serverEvents.start();
   await shown;
   void library.load();
-  void uploads.restore();
-  window.setTimeout(() => void loadOtherViews(), IDLE_MS);
+  void restoreUploads();
+  window.setTimeout(() => void loadOtherParts(), IDLE_MS);
 }
 
 void start();

@@ -9,18 +9,18 @@
 export const MODULES = {
   home: [
     "views/home.js",
-    "components/download-dialog.js",
+    "components/job-drawer.js",
     "components/photo-tile.js",
     "photo/deletions.js",
     "upload/chosen-files.js",
+    "upload/upload-queue.js",
     "components/photo-thumb.js",
-    "components/setting-slider.js",
-    "photo/downloads.js",
+    "upload/upload-store.js",
+    "upload/upload.js",
+    "upload/hasher.js",
   ],
   photo: [
     "views/photo.js",
-    "components/conflict-dialog.js",
-    "components/download-dialog.js",
     "components/guess-tag.js",
     "components/photo-panel.js",
     "components/photo-strip.js",
@@ -47,7 +47,6 @@ export const MODULES = {
     "components/setting-slider.js",
     "photo/changes.js",
     "photo/colors.js",
-    "photo/downloads.js",
     "photo/place-help.js",
     "photo/strokes.js",
     "components/canvas/ring-gestures.js",
@@ -67,12 +66,14 @@ export const MODULES = {
     "strings/film.en.js",
     "components/film-bar.js",
     "components/film-dialog.js",
+    "components/film-notice.js",
     "components/film-player.js",
     "components/film-progress.js",
     "components/film-shot-panel.js",
     "components/film-timeline.js",
     "components/film-tools.js",
     "components/picture-canvas.js",
+    "film/add-reference.js",
     "film/commands.js",
     "film/describe.js",
     "film/differences.js",
@@ -99,6 +100,7 @@ export const MODULES = {
     "components/film-go-to.js",
     "components/film-hint-list.js",
     "components/film-log.js",
+    "components/film-reference-dialog.js",
     "components/film-reference-list.js",
     "components/film-render-dialog.js",
     "components/film-setting-slider.js",
@@ -122,6 +124,7 @@ export const MODULES = {
   review: [
     "views/review.js",
     "components/film-conflict.js",
+    "components/film-notice.js",
     "components/film-review-places.js",
     "components/film-screen.js",
     "components/picture-canvas.js",
@@ -156,6 +159,15 @@ export const MODULES = {
     "components/canvas/still-requests.js",
     "components/canvas/viewport.js",
   ],
+  dialogs: [
+    "components/conflict-dialog.js",
+    "components/download-dialog.js",
+    "components/help-dialog.js",
+    "components/modal.js",
+    "components/welcome-tour.js",
+    "photo/downloads.js",
+    "upload/sample.js",
+  ],
 };
 
 /**
@@ -167,7 +179,7 @@ export function preloadModule(path) {
   return new Promise((resolve) => {
     const link = document.createElement("link");
     link.rel = "modulepreload";
-    link.href = `/js/${path}`;
+    link.href = new URL(path, import.meta.url).href;
     link.addEventListener("load", () => resolve(undefined));
     link.addEventListener("error", () => resolve(undefined));
     document.head.append(link);

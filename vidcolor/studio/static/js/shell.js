@@ -65,12 +65,33 @@ export function navigate(hash) {
   window.location.hash = hash;
 }
 
-/** Open the drawer of the queue. */
-export function openQueue() {
-  document.dispatchEvent(new CustomEvent("open-queue"));
+/** Open the drawer of the queue, or close it. */
+export async function openQueue() {
+  if (await loadPart(() => import("./components/job-drawer.js"))) {
+    document.dispatchEvent(new CustomEvent("open-queue"));
+  }
 }
 
 /** Open the help of the current view. */
-export function openHelp() {
-  document.dispatchEvent(new CustomEvent("open-help"));
+export async function openHelp() {
+  if (await loadPart(() => import("./components/help-dialog.js"))) {
+    document.dispatchEvent(new CustomEvent("open-help"));
+  }
+}
+
+/**
+ * Load a part of the interface that the first view does not need.
+ *
+ * @template T
+ * @param {() => Promise<T>} load
+ * @returns {Promise<T | null>} null if it could not be loaded, which is shown
+ */
+export async function loadPart(load) {
+  try {
+    return await load();
+  } catch (error) {
+    console.error(error);
+    toast({ text: t("part.failed"), isError: true });
+    return null;
+  }
 }

@@ -19,6 +19,8 @@ const english = { ...en };
 let table = english;
 let locale = "en";
 let plurals = new Intl.PluralRules(locale);
+/** Whether fingers point, which cannot rest on a place. */
+export const isTouch = window.matchMedia("(hover: none)").matches;
 
 /** Load the table of the first language of the browser that exists. */
 export async function loadLanguage() {
@@ -50,13 +52,14 @@ export function addStrings(strings) {
  * Return a text with its values filled in.
  *
  * `{name}` in a text is replaced by the value of that name. When the values contain `count`, the
- * text of `KEY.one` or `KEY.other` is used if there is one.
+ * text of `KEY.one` or `KEY.other` is used if there is one. On touch screens, the text of `KEY.touch`
+ * is used if there is one.
  * @param {string} key
  * @param {Record<string, string | number>} [values]
  * @returns {string}
  */
 export function t(key, values = {}) {
-  let text = table[key];
+  let text = (isTouch ? table[`${key}.touch`] : undefined) ?? table[key];
   if (typeof values.count === "number") {
     text = table[`${key}.${plurals.select(values.count)}`] ?? table[`${key}.other`] ?? text;
   }

@@ -37,13 +37,14 @@
 /** @typedef {Omit<PhotoHint, "id">} NewHint */
 
 /**
- * A change of a photo. `id` of a hint may be temporary.
+ * A change of a photo. `id` of a hint may be temporary. `file` is null to remove the reference.
  * @typedef {{do: "add-hint"} & NewHint
  *   | {do: "add-hints", hints: NewHint[]}
  *   | {do: "move-hint", id: number | string, x: number, y: number}
  *   | {do: "set-hint", id: number | string, color?: string, radius?: number}
  *   | {do: "remove-hint", id: number | string}
  *   | {do: "set", vividness?: number | null, saturation?: number | null}
+ *   | {do: "set-reference", file: File | null}
  *   | {do: "undo"} | {do: "redo"} | {do: "reset"}} PhotoChange
  */
 

@@ -69,6 +69,7 @@ function describeTheirs({ overlap }) {
     return { text, color: theirs.color };
   }
   if (overlap.what === "history") return { text: t("conflict.changed"), color: null };
+  if (overlap.what === "reference") return describeReference(overlap.theirs);
   const value = overlap.theirs ?? t("photo.automatic");
   return { text: t(`conflict.${overlap.what}`, { value }), color: null };
 }
@@ -84,6 +85,8 @@ function describeMine({ change }) {
       return { text: t("conflict.moved"), color: null };
     case "remove-hint":
       return { text: t("conflict.removed"), color: null };
+    case "set-reference":
+      return describeReference(change.file?.name ?? null);
     case "set": {
       const what = change.vividness === undefined ? "saturation" : "vividness";
       return { text: t(`conflict.${what}`, { value: change[what] ?? t("photo.automatic") }), color: null };
@@ -91,4 +94,10 @@ function describeMine({ change }) {
     default:
       return { text: t(`conflict.${change.do}`), color: null };
   }
+}
+
+/** @param {string | null} name */
+function describeReference(name) {
+  const value = name ?? t("photo.reference.none");
+  return { text: t("conflict.reference", { value }), color: null };
 }

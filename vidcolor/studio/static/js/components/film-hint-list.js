@@ -105,6 +105,11 @@ export class HintList {
     evidence.addEventListener("change", () => {
       this.change({ do: "set-hint", id: hint.id, evidence: evidence.value.trim() });
     });
+    evidence.addEventListener("keydown", ({ key }) => {
+      if (key !== "Enter" && key !== "Escape") return;
+      evidence.blur();
+      this.element.dispatchEvent(new CustomEvent("leave-field", { bubbles: true }));
+    });
     return make("div", { class: "film-row-details" }, [
       make("p", { class: "quiet", text: describeReach(hint, shot, track) }),
       hint.by ? make("p", { class: "quiet", text: t("film.hint.by", { by: hint.by }) }) : null,

@@ -17,7 +17,12 @@ import { FilmDialog } from "./film-dialog.js";
 export function openLog(load, undo) {
   const dialog = new FilmDialog(t("film.log.title"), "film-log");
   const status = make("p", { class: "quiet", role: "status", text: t("film.loading") });
-  const list = make("ol", { class: "film-log-list", reversed: true });
+  const list = make("ol", {
+    class: "film-log-list",
+    reversed: true,
+    tabindex: 0,
+    "aria-labelledby": "film-log-title",
+  });
   dialog.body.append(status, list);
   const refresh = async () => {
     try {
@@ -27,7 +32,9 @@ export function openLog(load, undo) {
       list.replaceChildren(...listItems(changes, async (revision) => {
         await undo(revision);
         await refresh();
+        list.scrollTop = 0; // where the new change is
       }));
+      list.focus({ preventScroll: true }); // the button of the change is gone
     } catch (error) {
       status.hidden = false;
       status.textContent = describeError(error);

@@ -1,7 +1,7 @@
 // @ts-check
 /** The reference pictures of a shot and of the film. */
 
-import { make, makeButton, makeIconButton, setText } from "../dom.js";
+import { make, makeButton, makeIconButton, replaceRows, setText } from "../dom.js";
 import { t } from "../strings.js";
 
 /** @typedef {import("../film/types.js").Film} Film */
@@ -12,6 +12,7 @@ export class ReferenceList {
   /** @param {HTMLElement} target element that dispatches the events */
   constructor(target) {
     this.target = target;
+    this.signature = "";
     this.heading = make("h3", { id: "shot-references" });
     this.list = make("ul", { class: "film-rows", "aria-labelledby": this.heading.id });
     this.input = make("input", { type: "file", accept: "image/*", hidden: true });
@@ -35,10 +36,16 @@ export class ReferenceList {
    */
   update(film, shot, frame) {
     const references = [...shot.references, ...(film.references ?? [])];
+    this.add.title = t("film.reference.help", { frame: String(frame) });
+    const signature = JSON.stringify(references);
+    if (signature === this.signature) return;
+    this.signature = signature;
     const count = references.length;
     setText(this.heading, count ? t("film.references", { count }) : t("film.references.title"));
-    this.add.title = t("film.reference.help", { frame: String(frame) });
-    this.list.replaceChildren(...references.map((reference) => this.makeRow(reference)));
+    replaceRows(
+      this.list,
+      references.map((reference) => this.makeRow(reference)),
+    );
     this.list.hidden = !references.length;
   }
 
@@ -52,13 +59,18 @@ export class ReferenceList {
       if (isFrame) this.emit("go", { frame });
     }, { class: "film-row-main", disabled: !isFrame });
     main.append(
-      make("span", { class: "film-row-name", text: name }),
+      make("span", { class: "film-row-name", text: name, title: name }),
       make("span", { class: "quiet", text: place }),
     );
     const remove = makeIconButton("close", t("film.reference.remove.label", { name }), () => {
       this.emit("change", { do: "remove-reference", id: reference.id });
     });
-    return make("li", { class: "film-row" }, [main, remove]);
+    const { evidence } = reference;
+    return make("li", { class: "film-row" }, [
+      main,
+      remove,
+      evidence ? make("p", { class: "quiet film-row-text", text: evidence }) : null,
+    ]);
   }
 
   /**

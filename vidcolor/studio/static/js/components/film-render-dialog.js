@@ -20,6 +20,7 @@ import { showProgress } from "./film-progress.js";
  * @property {(options: Record<string, unknown>) => Promise<unknown>} start
  * @property {(job: Job) => Promise<unknown>} cancel
  * @property {string} resultUrl
+ * @property {(format: "html" | "json") => string} reportUrl
  * @property {(shot: number) => void} goToShot
  */
 
@@ -74,6 +75,7 @@ export class RenderDialog {
     this.plan = null;
     this.planRevision = -1;
     this.wasBusy = false;
+    this.shownResult = "";
   }
 
   open() {
@@ -226,37 +228,47 @@ export class RenderDialog {
     const { result } = film;
     this.result.hidden = !result || isBusy;
     if (!result || isBusy) return;
+    const notes = this.#listNotes();
+    // A link that has the focus keeps it.
+    const signature = JSON.stringify([result, notes]);
+    if (signature === this.shownResult) return;
+    this.shownResult = signature;
     const isOld = result.is_stale ?? false;
     const size = typeof result.bytes === "number" ? formatBytes(result.bytes) : "";
     const name = result.path ?? result.name ?? "";
-    const link = make("a", {
-      href: this.actions.resultUrl,
-      download: result.name ?? "",
-      class: "film-button",
-      text: t("film.render.download"),
-    });
+    const links = [
+      makeLink(this.actions.resultUrl, t("film.render.download")),
+      ...(result.reports ?? []).map((format) =>
+        makeLink(this.actions.reportUrl(format), t(`film.render.report.${format}`)),
+      ),
+    ];
     this.result.replaceChildren(
       make("h3", { text: t(isOld ? "film.render.result.old" : "film.render.result") }),
       make("p", { class: "film-path", text: [name, size].filter(Boolean).join(" · ") }),
-      ...this.#makeNotes(),
-      link,
+      notes.length
+        ? make("ul", { class: "film-path" }, notes.map((text) => make("li", { text })))
+        : "",
+      make("div", { class: "row" }, links),
     );
   }
 
-  /** What the last rendering reports: the film of the confidence, lost hints, warnings. */
-  #makeNotes() {
+  /**
+   * What the last rendering reports: the film of the confidence, lost hints, warnings.
+   *
+   * @returns {string[]}
+   */
+  #listNotes() {
     const report = this.actions.job()?.result;
     if (!report) return [];
     const lost = (report.lost_hints ?? []).map((/** @type {any} */ hint) =>
       t("film.render.lost", { hint: hint.hint, first: String(hint.first), last: String(hint.last) }),
     );
-    const lines = [report.confidence, ...lost, ...(report.warnings ?? [])].filter(Boolean);
-    if (!lines.length) return [];
-    return [make("ul", { class: "film-path" }, lines.map((text) => make("li", { text })))];
+    return [report.confidence, ...lost, ...(report.warnings ?? [])].filter(Boolean);
   }
 
   async #start() {
     this.error.textContent = "";
+    this.close.focus(); // the button is hidden while the film is rendered
     this.start.disabled = true;
     try {
       await this.actions.start({
@@ -274,8 +286,17 @@ export class RenderDialog {
 
   async #cancel() {
     const job = this.actions.job();
+    this.close.focus();
     if (job) await this.actions.cancel(job);
     this.planRevision = -1;
     this.update();
   }
+}
+
+/**
+ * @param {string} href
+ * @param {string} text
+ */
+function makeLink(href, text) {
+  return make("a", { href, download: "", class: "film-button", text });
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** The places where a decision helps most, with their likely colors: one click applies one. */
 
-import { make, makeButton, setText } from "../dom.js";
+import { make, makeButton, replaceRows, setText } from "../dom.js";
 import { makeSwatch } from "../film/swatch.js";
 import { formatPercent, t } from "../strings.js";
 
@@ -50,9 +50,15 @@ export class ReviewPlaces {
     this.signature = signature;
     this.empty.hidden = here.length > 0;
     setText(this.empty, t(isSearching ? "review.places.wait" : "review.places.empty"));
-    this.here.replaceChildren(...here.map((place, index) => this.#makeRow(place, index + 1, true)));
+    replaceRows(
+      this.here,
+      here.map((place, index) => this.#makeRow(place, index + 1, true)),
+    );
     this.otherSection.hidden = !listed.length;
-    this.others.replaceChildren(...listed.map((place, index) => this.#makeRow(place, index + 1, false)));
+    replaceRows(
+      this.others,
+      listed.map((place, index) => this.#makeRow(place, index + 1, false)),
+    );
   }
 
   /** @param {number} index */

@@ -17,7 +17,10 @@ export class SettingSlider {
   constructor({ name, label, max, onChange }) {
     this.input = make("input", { type: "range", id: `slider-${name}`, min: 0, max, step: 0.01 });
     this.value = make("output", { for: this.input.id, class: "film-slider-value" });
-    this.reset = makeIconButton("undo", t("film.default.label", { name: label }), () => onChange(null));
+    this.reset = makeIconButton("undo", t("film.default.label", { name: label }), () => {
+      this.input.focus({ preventScroll: true }); // the button is hidden then
+      onChange(null);
+    });
     this.element = make("div", { class: "film-slider" }, [
       make("label", { for: this.input.id, text: label }),
       this.value,

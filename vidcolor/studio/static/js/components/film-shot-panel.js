@@ -57,8 +57,9 @@ export class FilmShotPanel extends HTMLElement {
     for (const input of [this.note, this.evidence]) {
       input.addEventListener("change", () => this.saveNote());
       input.addEventListener("keydown", (event) => {
-        const isEscape = event instanceof KeyboardEvent && event.key === "Escape";
-        if (isEscape) input.blur(); // back to the keys of the view
+        if (!(event instanceof KeyboardEvent)) return;
+        const isDone = event.key === "Enter" && (input === this.evidence || event.ctrlKey);
+        if (isDone || event.key === "Escape") leaveField(input);
       });
     }
     this.split = makeButton(t("film.split"), () => this.#emit("split", {}));
@@ -218,6 +219,16 @@ export class FilmShotPanel extends HTMLElement {
   get frame() {
     return this.#frame;
   }
+}
+
+/**
+ * Save what was typed, and go back to the keys of the view.
+ *
+ * @param {HTMLElement} input
+ */
+function leaveField(input) {
+  input.blur();
+  input.dispatchEvent(new CustomEvent("leave-field", { bubbles: true }));
 }
 
 /**

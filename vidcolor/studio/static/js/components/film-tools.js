@@ -24,7 +24,7 @@ export class FilmTools {
   constructor(tools) {
     this.tools = tools;
     this.modes = MODES.map(([mode, icon, key]) =>
-      makeIconButton(icon, `${t(`film.mode.${mode}`)} (${key})`, () => tools.setMode(mode), {
+      makeIconButton(icon, `${t(`film.mode.${mode}`)} (${key})`, () => tools.toggleMode(mode), {
         "data-mode": mode,
       }),
     );
@@ -40,7 +40,7 @@ export class FilmTools {
       tools.setColor(/** @type {CustomEvent} */ (event).detail.color);
     });
     this.colors.addEventListener("eyedropper", () => {
-      tools.setMode(tools.mode === "eyedropper" ? "hint" : "eyedropper");
+      tools.toggleMode("eyedropper");
     });
     this.element = make("section", { class: "section film-tools", "aria-label": t("film.colors") }, [
       this.hand,

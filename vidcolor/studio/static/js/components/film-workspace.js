@@ -3,7 +3,8 @@
 
 import { Latest } from "../api.js";
 import { make, makeButton } from "../dom.js";
-import { addReference, getReview } from "../film/film-api.js";
+import { addReferenceFile, findPastedPicture } from "../film/add-reference.js";
+import { getReview } from "../film/film-api.js";
 import { describeDifference } from "../film/describe.js";
 import { FilmCommands } from "../film/commands.js";
 import { HintTools } from "../film/hint-tools.js";
@@ -18,6 +19,7 @@ import { library } from "../library.js";
 import { toast, toastError } from "../shell.js";
 import { t } from "../strings.js";
 import { FilmBar } from "./film-bar.js";
+import { FilmNotice } from "./film-notice.js";
 import { FilmPlayer } from "./film-player.js";
 import { FilmShotPanel } from "./film-shot-panel.js";
 import { FilmTimeline } from "./film-timeline.js";
@@ -34,11 +36,14 @@ import { PictureCanvas } from "./picture-canvas.js";
 const MAX_PLACES = 200;
 /** Time after which the page says what it waits for, in milliseconds. */
 const SLOW = 2000;
+/** Time after which a still that could not be made is asked for again, in milliseconds. */
+const RETRY = 5000;
 
 export class FilmWorkspace {
   #life = new AbortController();
   #review = new Latest();
   #slowTimer = 0;
+  #retryTimer = 0;
   /** @type {Compare} */
   #compare = "after";
   frame = 0;
@@ -58,18 +63,21 @@ export class FilmWorkspace {
     this.tracks = new TrackLoader(() => this.update());
     this.commands = new FilmCommands(this);
     this.nudger = new Nudger(
-      (pending) => this.#showNudge(pending),
-      ({ index, frame }) => void store.change({ do: "move", shot: index + 1, frame }),
+      (pending, isStep) => this.#showNudge(pending, isStep),
+      ({ index, frame }) => {
+        this.timeline.strip.pointer.hideBoundary();
+        void this.#move(index + 1, frame);
+      },
     );
     this.bar = new FilmBar(this.commands.barActions);
     this.status = make("p", { class: "film-status", role: "status", hidden: true });
-    this.notice = make("p", { class: "film-notice", role: "alert", hidden: true });
+    this.notice = new FilmNotice();
     this.element = make("div", { class: "film-workspace" }, [
       make("div", { class: "film-stage" }, [
         this.canvas,
         this.player,
         this.colors.modeBar,
-        this.notice,
+        this.notice.element,
         this.status,
       ]),
       make("aside", { class: "film-side", "aria-label": t("film.side") }, [
@@ -115,17 +123,26 @@ export class FilmWorkspace {
     this.seek(recallFrame(film.id));
     if (film.notice) toast(film.notice);
     this.loadReview();
+    // A finger needs no focus, whose outline would only disturb.
+    const isFinger = window.matchMedia("(pointer: coarse)").matches;
+    if (document.activeElement === document.body && !isFinger) this.focus();
+  }
+
+  /** Give the focus to the picture. */
+  focus() {
+    this.canvas.focus({ preventScroll: true });
   }
 
   close() {
     this.#life.abort();
     this.#review.cancel();
-    this.nudger.cancel();
+    this.nudger.finish();
     this.panel.saveNote();
     this.tracks.close();
     this.player.close();
     this.stage.close();
     window.clearTimeout(this.#slowTimer);
+    window.clearTimeout(this.#retryTimer);
   }
 
   /** @param {AbortSignal} signal */
@@ -147,39 +164,52 @@ export class FilmWorkspace {
     on(library, "change", () => this.commands.updateRender());
     on(store, "shown", () => this.update());
     on(store, "failed", ({ error }) => toastError(error));
+    on(store, "problem", () => this.#onProblem());
     on(tools, "state", () => this.update());
     on(tools, "error", ({ error }) => toastError(error));
     on(tools, "message", ({ text, values }) => toast(t(text, values)));
-    on(this.element, "leave-field", () => canvas.focus({ preventScroll: true }));
+    on(this.element, "leave-field", () => this.focus());
     on(panel, "film-change", (request) => void store.change(request));
     on(panel, "film-hint-select", (detail) => this.selectHint(detail));
     on(panel, "film-go", ({ frame }) => this.seek(frame));
-    on(panel, "film-approve", () => this.commands.approve());
+    on(panel, "film-approve", () => void this.commands.approve());
     on(panel, "film-split", () => this.commands.split());
     on(panel, "film-merge", () => this.commands.merge());
-    on(panel, "film-reference-file", ({ file }) => void this.#addReference(file));
+    on(panel, "film-reference-file", ({ file }) => this.#addReference(file));
     on(timeline.strip, "seek", ({ frame }) => this.seek(frame));
     on(timeline.strip, "boundary-preview", ({ frame }) => this.#showFrame(frame));
-    on(timeline.strip, "boundary", ({ shot, frame }) => void this.#move(shot, frame));
+    on(timeline.strip, "boundary", ({ shot, frame }) => {
+      void this.#move(shot, frame).then((film) => film && this.seek(frame));
+    });
     on(timeline.strip, "hint-select", (detail) => this.selectHint(detail));
     on(canvas, "zoomed", ({ isFitted }) => this.bar.setZoom(isFitted));
     on(canvas, "loaded", ({ view }) => {
       if (view === "color") this.#showSlow(false);
-      this.notice.hidden = true;
+      this.notice.still = null;
     });
     on(canvas, "load-error", ({ error }) => this.#onStillError(error));
     // After a click on a ring, arrows go on to move through the film instead of moving the ring.
     canvas.addEventListener(
       "pointerup",
       () => window.setTimeout(() => {
-        if (document.activeElement?.matches(".ring")) canvas.focus({ preventScroll: true });
+        if (document.activeElement?.matches(".ring")) this.focus();
       }),
       { signal },
     );
+    document.addEventListener("mousedown", (event) => this.#keepFocus(event), { signal });
     on(canvas, "swipe", ({ direction }) => this.commands.step(direction));
     on(player, "frame", ({ frame }) => this.#showFrame(frame));
     on(player, "stop", ({ frame }) => this.seek(frame));
-    document.addEventListener("paste", (event) => this.#onPaste(event), { signal });
+    document.addEventListener(
+      "paste",
+      (event) => {
+        const file = findPastedPicture(event);
+        if (!file || document.querySelector("dialog[open]")) return;
+        event.preventDefault();
+        this.#addReference(file);
+      },
+      { signal },
+    );
     bindKeys("film", this.commands.keyHandlers, signal);
   }
 
@@ -257,25 +287,41 @@ export class FilmWorkspace {
       .catch(() => {}); // the graph stays as it is
   }
 
-  /** @param {{isOwn: boolean, differences: Difference[]}} detail */
-  #onFilm({ isOwn, differences }) {
+  /** @param {{request: import("../film/types.js").ChangeRequest | null, differences: Difference[]}} detail */
+  #onFilm({ request, differences }) {
     const { film } = this;
-    this.nudger.cancel();
     this.timeline.strip.film = film;
     this.frame = clampFrame(film, this.frame);
+    this.nudger.rebase(film);
     this.update();
     this.commands.updateRender();
-    if (isOwn || !differences.length) return;
+    if (request && request.do !== "undo" && request.do !== "redo") return;
     const { number } = this.shot;
-    const here = differences.filter(({ shot }) => shot === null || shot === number);
+    const here = differences.filter(({ shot }) => shot === number);
+    if (request && here.length) return; // what was taken back is in sight
+    const key = request ? `film.done.${request.do}` : "film.changed.elsewhere";
     const [first] = here.length ? here : differences;
-    if (!first) return;
-    const count = differences.length - 1;
-    const text = t("film.changed.elsewhere", { text: describeDifference(first) });
+    if (first) this.#tell(t(key, { text: describeDifference(first) }), differences.length - 1);
+    else if (request) this.#tell(t(key, { text: t("film.done.unseen") }), 0);
+  }
+
+  /**
+   * Tell what has changed, besides what is in sight.
+   *
+   * @param {string} text
+   * @param {number} count further changes
+   */
+  #tell(text, count) {
     toast({
       text: count ? `${text} ${t("film.more", { count })}` : text,
       action: { text: t("film.log"), run: () => this.commands.openLog() },
     });
+  }
+
+  /** The project cannot be read, or can be read again. */
+  #onProblem() {
+    this.notice.problem = this.store.problem;
+    if (!this.store.problem) this.canvas.reload();
   }
 
   /**
@@ -285,54 +331,52 @@ export class FilmWorkspace {
   async #move(shot, frame) {
     const film = await this.store.change({ do: "move", shot, frame });
     if (!film) this.timeline.strip.pendingBoundary = null;
-    else this.seek(frame);
+    return film;
   }
 
-  /** @param {import("../film/nudger.js").Boundary | null} pending */
-  #showNudge(pending) {
+  /**
+   * @param {import("../film/nudger.js").Boundary | null} pending
+   * @param {boolean} isStep whether it has moved just now
+   */
+  #showNudge(pending, isStep) {
     const { strip } = this.timeline;
     strip.pendingBoundary = pending;
-    if (!pending) {
-      strip.pointer.hideBoundary();
-      return;
-    }
+    if (!pending) strip.pointer.hideBoundary();
+    if (!pending || !isStep) return;
     this.#showFrame(pending.frame);
     strip.pointer.showBoundary(pending.index, pending.frame);
   }
 
-  /** @param {ClipboardEvent} event */
-  #onPaste(event) {
-    const file = [...(event.clipboardData?.files ?? [])].find((item) => item.type.startsWith("image/"));
-    if (!file) return;
-    event.preventDefault();
-    void this.#addReference(file);
+  /** @param {File} file */
+  #addReference(file) {
+    const { frame, shot } = this;
+    void addReferenceFile(this.store, file, { frame, shot: shot.number });
   }
 
-  /** @param {File} file */
-  async #addReference(file) {
-    const { frame } = this;
-    try {
-      const { revision } = /** @type {Film} */ (this.store.film);
-      const answer = await addReference(this.film.id, file, { frame, revision });
-      if ("current" in answer) {
-        // Adding a picture never contradicts what others have changed.
-        this.store.accept(answer.current);
-        await this.#addReference(file);
-        return;
-      }
-      this.store.accept(answer.film);
-      toast(t("film.reference.added", { name: file.name, frame: String(frame) }));
-    } catch (error) {
-      toastError(error);
-    }
+  /**
+   * Buttons that are clicked leave the focus to the picture, so that Space plays the shot afterwards
+   * and does not press them again.
+   *
+   * @param {MouseEvent} event
+   */
+  #keepFocus(event) {
+    const { target } = event;
+    if (!(target instanceof Element) || target.closest("dialog, .drawer, picture-canvas")) return;
+    if (!target.closest("button, summary")) return;
+    event.preventDefault();
+    this.focus();
   }
 
   /** @param {import("./canvas/still-loader.js").StillError} error */
   #onStillError(error) {
     if (error.status === 0 || error.status === 503) return; // the banner says so
+    if (error.status === 409) return; // a newer request replaced it
     this.#showSlow(false);
-    this.notice.hidden = false;
-    this.notice.textContent = error.message || t("film.still.failed");
+    this.notice.still = error.message || t("film.still.failed");
+    window.clearTimeout(this.#retryTimer);
+    this.#retryTimer = window.setTimeout(() => {
+      if (this.notice.hasStillError && !document.hidden) this.canvas.reload();
+    }, RETRY);
   }
 
   /** @param {boolean} isWaiting */

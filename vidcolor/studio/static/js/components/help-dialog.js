@@ -6,37 +6,38 @@ import { make, makeButton } from "../dom.js";
 import { PICTURE_KEYS, formatKey, listKeys } from "../keys.js";
 import { library } from "../library.js";
 import { toastError } from "../shell.js";
-import { formatBytes, formatDuration, formatNumber, t } from "../strings.js";
+import { formatBytes, formatDuration, formatNumber, isTouch, t } from "../strings.js";
 import { openModal } from "./modal.js";
 import { startTour } from "./welcome-tour.js";
 
-/** Mouse and touch gestures on pictures. */
-const GESTURES = [
-  ...["rest", "click", "drag", "wheel-ring", "remove", "alt", "shift", "wheel", "swipe", "hold"],
-];
+/** Gestures on pictures. */
+const MOUSE = ["rest", "click", "drag", "wheel-ring", "remove", "alt", "shift", "wheel"];
+const TOUCH = ["click", "drag", "hold", "swipe", "pinch"];
 
 export class HelpDialog extends HTMLElement {
-  /** Name of the current view in the table of keys. */
-  view = "home";
   #isOpen = false;
 
   connectedCallback() {
-    document.addEventListener("open-help", () => void this.#open());
+    document.addEventListener("open-help", () => this.#open());
   }
 
   #open() {
     if (this.#isOpen) return;
     this.#isOpen = true;
-    const hasPicture = this.view !== "home";
-    const tables = [
-      makeKeys(t(`help.keys.${this.view}`), listKeys(this.view)),
+    const { view = "home" } = document.body.dataset;
+    const hasPicture = view !== "home";
+    const keys = [
+      makeKeys(t(`help.keys.${view}`), listKeys(view)),
       ...(hasPicture ? [makeKeys(t("help.keys.picture"), PICTURE_KEYS)] : []),
       makeKeys(t("help.keys.everywhere"), listKeys("everywhere")),
-      ...(hasPicture ? [makeGestures()] : []),
     ];
+    const gestures = hasPicture ? [makeGestures()] : [];
+    const server = [makeFacts(), this.#makeLink()];
+    const tour = makeTourButton();
     openModal(
       t("help.title"),
-      [...tables, makeFacts(), this.#makeLink(), makeTourButton()],
+      // Devices with a touch screen seldom have a keyboard.
+      isTouch ? [...gestures, tour, ...server, ...keys] : [...keys, ...gestures, ...server, tour],
       {
         className: "help",
         onClose: () => {
@@ -99,7 +100,7 @@ function makeKeys(title, rows) {
 }
 
 function makeGestures() {
-  const rows = GESTURES.map((name) =>
+  const rows = (isTouch ? TOUCH : MOUSE).map((name) =>
     make("div", {}, [
       make("dt", { text: t(`gesture.${name}`) }),
       make("dd", { text: t(`gesture.${name}.text`) }),

@@ -56,6 +56,9 @@ export class PhotoPanel extends HTMLElement {
   #referenceButton = makeButton(t("photo.reference.choose"), () => this.#referenceInput.click());
   #placeList = make("ol", { class: "place-list" });
   #placeStatus = make("p", { class: "quiet" });
+  #body = make("div", { class: "panel-body" });
+  /** @type {number | string | null} */
+  #selected = null;
   #facts = make("p", { class: "quiet" });
   #notice = make("p", {});
   #expires = make("p", { class: "quiet" });
@@ -82,37 +85,34 @@ export class PhotoPanel extends HTMLElement {
       /** @type {(Node | null)[]} */ body,
       name = "",
     ) => make("section", { class: `section ${name}` }, [make("header", {}, head), ...body]);
-    const referenceRow = make("div", { class: "row" }, [
-      this.#referenceName,
-      this.#referenceRemove,
-      this.#referenceButton,
-      this.#referenceInput,
-    ]);
-    this.append(
-      this.#handle,
-      make("div", { class: "panel-body" }, [
-        section(
-          [this.#title, make("span", { class: "row" }, [this.#detail, this.#handClear])],
-          [this.colors],
-          "section-colors",
-        ),
-        section([this.#hintTitle, this.#resetButton], [this.#hintEmpty, this.#hintList]),
-        section(
-          [make("h2", { text: t("photo.picture") })],
-          [
-            this.#vividness.element,
-            this.#saturation.element,
-            make("h3", { class: "quiet", text: t("photo.reference") }),
-            referenceRow,
-            make("p", { class: "quiet", text: t("photo.reference.help") }),
-          ],
-        ),
-        section([make("h2", { text: t("photo.places") })], [this.#placeStatus, this.#placeList]),
-        section(
-          [make("h2", { text: t("photo.this") }), this.#delete],
-          [this.#notice, this.#facts, this.#expires],
-        ),
+    const reference = make("div", { class: "reference" }, [
+      make("h3", { class: "quiet", text: t("photo.reference") }),
+      make("div", { class: "row" }, [
+        this.#referenceName,
+        this.#referenceRemove,
+        this.#referenceButton,
+        this.#referenceInput,
       ]),
+      make("p", { class: "quiet", text: t("photo.reference.help") }),
+    ]);
+    this.#connectDrop(reference);
+    this.append(this.#handle, this.#body);
+    this.#body.append(
+      section(
+        [this.#title, make("span", { class: "row" }, [this.#detail, this.#handClear])],
+        [this.colors],
+        "section-colors",
+      ),
+      section([this.#hintTitle, this.#resetButton], [this.#hintEmpty, this.#hintList]),
+      section(
+        [make("h2", { text: t("photo.picture") })],
+        [this.#vividness.element, this.#saturation.element, reference],
+      ),
+      section([make("h2", { text: t("photo.places") })], [this.#placeStatus, this.#placeList]),
+      section(
+        [make("h2", { text: t("photo.this") }), this.#delete],
+        [this.#notice, this.#facts, this.#expires],
+      ),
     );
   }
 
@@ -122,6 +122,8 @@ export class PhotoPanel extends HTMLElement {
    */
   updatePhoto(photo, selected) {
     const { hints } = photo;
+    if (selected !== null && selected !== this.#selected && !this.#isOpen) this.#showColors();
+    this.#selected = selected;
     setText(this.#hintTitle, t("photo.hints", { count: hints.length }));
     this.#hintEmpty.hidden = hints.length > 0;
     const hasDecisions =
@@ -195,9 +197,19 @@ export class PhotoPanel extends HTMLElement {
   }
 
   /** @param {boolean} [isOpen] */
-  toggleSheet(isOpen = !this.classList.contains("is-open")) {
+  toggleSheet(isOpen = !this.#isOpen) {
     this.classList.toggle("is-open", isOpen);
+    if (!isOpen) this.#showColors();
     this.#handle.setAttribute("aria-expanded", String(isOpen));
+  }
+
+  get #isOpen() {
+    return this.classList.contains("is-open");
+  }
+
+  /** A sheet that is closed has room for the colors only; a panel beside the picture shows all. */
+  #showColors() {
+    if (this.#handle.getClientRects().length) this.#body.scrollTop = 0;
   }
 
   /**
@@ -223,6 +235,19 @@ export class PhotoPanel extends HTMLElement {
       this.#change({ do: "remove-hint", id: hint.id }),
     );
     return make("li", { class: "row" }, [choose, remove]);
+  }
+
+  /** @param {HTMLElement} reference where a picture may be dropped */
+  #connectDrop(reference) {
+    reference.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      event.stopPropagation(); // elsewhere in the view, files are refused
+    });
+    reference.addEventListener("drop", (event) => {
+      event.preventDefault();
+      const [file] = event.dataTransfer?.files ?? [];
+      if (file) this.#emit("reference", { file });
+    });
   }
 
   /** A swipe on the handle opens and closes the sheet. */

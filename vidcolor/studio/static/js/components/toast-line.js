@@ -5,14 +5,26 @@ import { make, makeButton, makeIconButton } from "../dom.js";
 import { t } from "../strings.js";
 
 const SHOWN_MS = 6000;
+/** The same for messages with a button. */
+const ACTION_MS = 15000;
 const MAX_TOASTS = 3;
 
 export class ToastLine extends HTMLElement {
+  /** @type {WeakMap<Element, number>} times at which messages were shown, in milliseconds */
+  #since = new WeakMap();
+
   connectedCallback() {
     this.setAttribute("role", "status");
     this.setAttribute("aria-live", "polite");
     document.addEventListener("toast", (event) => {
       if (event instanceof CustomEvent) this.#show(event.detail);
+    });
+    // A message about another view is out of date, once there was time to read it.
+    window.addEventListener("hashchange", () => {
+      const old = Date.now() - SHOWN_MS;
+      for (const line of [...this.children]) {
+        if ((this.#since.get(line) ?? 0) < old) line.remove();
+      }
     });
   }
 
@@ -32,14 +44,19 @@ export class ToastLine extends HTMLElement {
     }
     line.append(makeIconButton("close", t("close"), () => line.remove()));
     this.append(line);
+    this.#since.set(line, Date.now());
     while (this.childElementCount > MAX_TOASTS) this.firstElementChild?.remove();
-    // Errors, and messages with a button, stay until they are read.
-    if (isError || action) return;
-    let timer = window.setTimeout(() => line.remove(), SHOWN_MS);
-    line.addEventListener("pointerenter", () => window.clearTimeout(timer));
-    line.addEventListener("pointerleave", () => {
-      timer = window.setTimeout(() => line.remove(), SHOWN_MS);
-    });
+    if (isError) return; // errors stay until they are read
+    const shownMs = action ? ACTION_MS : SHOWN_MS;
+    let timer = 0;
+    const hold = () => window.clearTimeout(timer);
+    const release = () => {
+      hold();
+      timer = window.setTimeout(() => line.remove(), shownMs);
+    };
+    for (const type of ["pointerenter", "focusin"]) line.addEventListener(type, hold);
+    for (const type of ["pointerleave", "focusout"]) line.addEventListener(type, release);
+    release();
   }
 }
 

@@ -7,7 +7,10 @@ import { navigate } from "../shell.js";
 import { t } from "../strings.js";
 import { addSample } from "../upload/sample.js";
 
-const SEEN_KEY = "tour-seen";
+/** Distance of the card from its anchor and the edges of the window, in CSS pixels. */
+const MARGIN = 16;
+/** Highest place of the card, in CSS pixels. */
+const BELOW_BAR = 64;
 
 /** The steps: what the card is beside, and the events that complete the step. */
 const STEPS = [
@@ -15,11 +18,6 @@ const STEPS = [
   { text: "tour.color", anchor: "color-panel", events: ["color"] },
   { text: "tour.compare", anchor: ".segments, .is-narrow-only", events: ["click"] },
 ];
-
-/** Whether the tour was finished or closed in this browser. */
-export function wasTourSeen() {
-  return window.localStorage.getItem(SEEN_KEY) !== null;
-}
 
 /** Open the sample, and show the steps on it. */
 export async function startTour() {
@@ -34,10 +32,7 @@ export async function startTour() {
 function showStep(index) {
   document.querySelector(".tour-card")?.remove();
   const step = STEPS[index];
-  if (!step) {
-    window.localStorage.setItem(SEEN_KEY, "1");
-    return;
-  }
+  if (!step) return;
   const controller = new AbortController();
   const end = (/** @type {number} */ next) => {
     controller.abort();
@@ -70,27 +65,40 @@ function showStep(index) {
 }
 
 /**
+ * Place the card where it hides neither its anchor nor, if possible, the middle of the picture.
+ *
  * @param {HTMLElement} card
  * @param {Element | null} anchor
  */
 function placeCard(card, anchor) {
   const box = anchor?.getBoundingClientRect();
-  const width = Math.min(320, window.innerWidth - 32);
+  const width = Math.min(320, window.innerWidth - 2 * MARGIN);
   card.style.width = `${width}px`;
-  let left = 16;
-  let top = 64;
-  if (box && box.width > window.innerWidth / 2) {
-    left = box.left + 24; // inside the picture
-    top = box.top + 24;
-  } else if (box && box.left > width + 32) {
-    left = box.left - width - 16; // left of the panel
-    top = Math.max(box.top, 64);
-  } else if (box) {
-    top = box.bottom + 8;
-  }
   const height = card.offsetHeight;
-  card.style.left = `${Math.max(Math.min(left, window.innerWidth - width - 16), 16)}px`;
-  card.style.top = `${Math.max(Math.min(top, window.innerHeight - height - 16), 16)}px`;
+  let left = MARGIN;
+  let top = BELOW_BAR;
+  if (box && anchor?.matches("picture-canvas")) {
+    left = box.left + MARGIN; // a corner of the picture
+    top = box.top + MARGIN;
+  } else if (box && box.left > width + 2 * MARGIN) {
+    left = box.left - width - MARGIN; // left of the panel
+    top = Math.max(box.top, BELOW_BAR);
+  } else if (box && box.top > window.innerHeight / 2) {
+    top = box.top - height - MARGIN; // above the sheet
+  } else if (box) {
+    top = box.bottom + MARGIN;
+  }
+  card.style.left = `${clamp(left, MARGIN, window.innerWidth - width - MARGIN)}px`;
+  card.style.top = `${clamp(top, MARGIN, window.innerHeight - height - MARGIN)}px`;
+}
+
+/**
+ * @param {number} value
+ * @param {number} low
+ * @param {number} high
+ */
+function clamp(value, low, high) {
+  return Math.max(Math.min(value, high), low);
 }
 
 /** @param {string} selector */

@@ -7,7 +7,7 @@ import { RenderDialog } from "../components/film-render-dialog.js";
 import { library } from "../library.js";
 import { toast } from "../shell.js";
 import { t } from "../strings.js";
-import { cancelJob, getLog, getPlan, renderFilm, resultUrl } from "./film-api.js";
+import { cancelJob, getLog, getPlan, renderFilm, reportUrl, resultUrl } from "./film-api.js";
 import { findNextShot, findOpenFrame, findPreviousShot } from "./navigation.js";
 import { canSplit, getMiddle, isOpen } from "./shots.js";
 
@@ -64,12 +64,13 @@ export class FilmCommands {
       reverse: () => this.play(-1),
       stop: () => view.player.stop(),
       faster: () => this.play(1),
-      approve: () => this.approve(),
+      approve: () => void this.approve(),
       open: () => this.goToOpen(),
       hint: () => view.tools.setMode("hint"),
-      protect: () => view.tools.setMode("protect"),
-      eyedropper: () => view.tools.setMode("eyedropper"),
+      protect: () => view.tools.toggleMode("protect"),
+      eyedropper: () => view.tools.toggleMode("eyedropper"),
       neutral: () => view.tools.setColor("neutral"),
+      likely: ({ key }) => view.tools.applyLikely(Number(key) - 1),
       smaller: () => this.resize(-1),
       larger: () => this.resize(1),
       remove: () => view.tools.remove(),
@@ -110,15 +111,17 @@ export class FilmCommands {
     else this.play(1);
   }
 
-  approve() {
+  async approve() {
     const { view } = this;
     const { film, shot, frame } = view;
+    view.nudger.finish();
     view.panel.saveNote();
     const isDone = shot.is_approved && !isOpen(shot);
-    if (!isDone) void view.store.change({ do: "approve", shot: shot.number });
+    const change = isDone ? null : view.store.change({ do: "approve", shot: shot.number });
     const next = findOpenFrame(film, frame);
     if (next !== null) view.seek(next);
-    else toast(t(isDone ? "film.open.none" : "film.approved.last"));
+    else if (!change) toast(t("film.open.none"));
+    else if (await change) toast(t("film.approved.last"));
   }
 
   goToOpen() {
@@ -135,11 +138,15 @@ export class FilmCommands {
   }
 
   undo() {
-    if (this.view.film.can_undo !== false) void this.view.store.change({ do: "undo" });
+    if (this.view.nudger.cancel()) return;
+    // A change that is on its way can be undone, too.
+    const { film, store } = this.view;
+    if (film.can_undo !== false || store.hasPending) void store.change({ do: "undo" });
   }
 
   redo() {
-    if (this.view.film.can_redo !== false) void this.view.store.change({ do: "redo" });
+    const { film, store } = this.view;
+    if (film.can_redo !== false || store.hasPending) void store.change({ do: "redo" });
   }
 
   zoom() {
@@ -154,12 +161,14 @@ export class FilmCommands {
   }
 
   split() {
+    this.view.nudger.finish();
     const { shot, frame, store } = this.view;
     if (canSplit(shot, frame)) void store.change({ do: "split", frame });
     else toast(t(frame === shot.first ? "film.split.first" : "film.split.dissolve"));
   }
 
   merge() {
+    this.view.nudger.finish();
     const { film, shot, store } = this.view;
     if (shot.number < film.shots.length) void store.change({ do: "merge", shot: shot.number });
     else toast(t("film.merge.last"));
@@ -167,8 +176,8 @@ export class FilmCommands {
 
   /** @param {number} frames */
   nudge(frames) {
-    const { nudger, store, frame } = this.view;
-    if (store.film && !nudger.move(store.film, frame, frames)) toast(t("film.nudge.none"));
+    const { nudger, film, frame } = this.view;
+    if (!nudger.move(film, frame, frames)) toast(t("film.nudge.none"));
   }
 
   release() {
@@ -192,6 +201,7 @@ export class FilmCommands {
   openRender() {
     const { view } = this;
     const { id } = view.film;
+    view.nudger.finish();
     view.panel.saveNote();
     this.#render = new RenderDialog({
       film: () => view.film,
@@ -204,6 +214,7 @@ export class FilmCommands {
       },
       cancel: (job) => cancelJob(job.id),
       resultUrl: resultUrl(id),
+      reportUrl: (format) => reportUrl(id, format),
       goToShot: (number) => {
         const shot = view.film.shots[number - 1];
         if (shot) view.seek(getMiddle(shot));

@@ -2,6 +2,7 @@
 /** The requests of the film views. */
 
 import { ApiError, request, withQuery } from "../api.js";
+import { sleep } from "../connection.js";
 import { takeEarlyFilm } from "./early-film.js";
 
 /** @typedef {import("./types.js").Film} Film */
@@ -15,6 +16,9 @@ import { takeEarlyFilm } from "./early-film.js";
 
 /** Time for which the server may hold back the answer about a job, in seconds. */
 const JOB_WAIT = 30;
+/** Pause before a job that has not ended is asked for again, in milliseconds: a server that stops
+ * does not hold back its answers. */
+const JOB_PAUSE = 500;
 
 /**
  * @param {string} id
@@ -174,16 +178,25 @@ export function resultUrl(id) {
 }
 
 /**
- * Add a reference picture for a frame.
+ * @param {string} id
+ * @param {"html" | "json"} format
+ */
+export function reportUrl(id, format) {
+  return filmPath(id, `/report.${format}`);
+}
+
+/**
+ * Add a reference picture.
  *
  * @param {string} id
  * @param {Blob} file
- * @param {{frame: number, revision: number}} options
+ * @param {{frame: number | null, evidence: string | null, revision: number}} options `frame` is the
+ *   one that the picture shows; null for the shots that it matches
  * @returns {Promise<{film: Film} | {current: Film}>}
  */
-export async function addReference(id, file, { frame, revision }) {
+export async function addReference(id, file, { frame, evidence, revision }) {
   try {
-    const path = withQuery(filmPath(id, "/references"), { frame });
+    const path = withQuery(filmPath(id, "/references"), { frame, evidence });
     const film = await request(path, { method: "POST", body: file, revision, patience: "all" });
     return { film };
   } catch (error) {
@@ -230,10 +243,16 @@ export async function waitForJob(job, report, signal) {
   let current = job;
   for (;;) {
     report(current);
-    if (current.state !== "queued" && current.state !== "running") return current;
+    if (!isActive(current)) return current;
     const path = withQuery(`/api/jobs/${encodeURIComponent(current.id)}`, { wait: JOB_WAIT });
     current = await request(path, { signal, patience: "all" });
+    if (isActive(current)) await sleep(JOB_PAUSE, signal);
   }
+}
+
+/** @param {Job} job */
+function isActive({ state }) {
+  return state === "queued" || state === "running";
 }
 
 /** @param {string} id */

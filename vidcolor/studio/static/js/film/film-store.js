@@ -44,12 +44,15 @@ import { findShotIndex } from "./shots.js";
 const MAX_REBASES = 5;
 
 /**
- * Events: `film` {previous, isOwn, differences} after every change of `film`; `shown` when `shown`
- * differs only; `hint-id` {from, to} when a new hint got its number; `failed` {request, error}.
+ * Events: `film` {previous, isOwn, request, differences} after every change of `film`, where
+ * `request` is that of an own change; `shown` when `shown` differs only; `hint-id` {from, to} when a
+ * new hint got its number; `failed` {request, error}; `problem` when `problem` has changed.
  */
 export class FilmStore extends EventTarget {
   /** @type {Film | null} the state of the server */
   film = null;
+  /** @type {string | null} why the project cannot be read now; `film` is its last state */
+  problem = null;
   /** @type {Pending[]} */
   #pending = [];
   #isSending = false;
@@ -66,6 +69,13 @@ export class FilmStore extends EventTarget {
    * @type {number[]}
    */
   #ownRevisions = [];
+  /**
+   * Revisions that this page took back, the last one at the end, so that a change that is made again
+   * can be taken back again; null for one that is not known.
+   *
+   * @type {(number | null)[]}
+   */
+  #ownUndone = [];
 
   /**
    * @param {string} id
@@ -101,9 +111,7 @@ export class FilmStore extends EventTarget {
     this.#loading ??= this.api
       .getFilm(this.id)
       .then((film) => {
-        if (!this.#isSending && film.revision >= (this.film?.revision ?? 0)) {
-          this.#replace(film, false);
-        }
+        if (!this.#isSending) this.accept(film);
       })
       .finally(() => {
         this.#loading = null;
@@ -112,12 +120,33 @@ export class FilmStore extends EventTarget {
   }
 
   /**
-   * Take a state from the server, of an event or of another request.
+   * Take a state from the server, of an event or of another request, unless it is older.
    *
    * @param {Film} film
    */
   accept(film) {
-    this.#replace(film, false);
+    if (!film.shots && film.error && this.film?.shots) this.#setProblem(film.error);
+    else if ((film.revision ?? 0) >= (this.film?.shots ? this.film.revision : 0)) {
+      this.#replace(film, null);
+    }
+  }
+
+  /**
+   * Take the answer to a change that was not made by `change`.
+   *
+   * @param {Film} film
+   * @param {ChangeRequest} request
+   */
+  acceptOwn(film, request) {
+    this.#remember(request, film.revision);
+    this.#replace(film, request);
+  }
+
+  /** @param {string | null} problem */
+  #setProblem(problem) {
+    if (problem === this.problem) return;
+    this.problem = problem;
+    this.dispatchEvent(new CustomEvent("problem", { detail: {} }));
   }
 
   /**
@@ -191,7 +220,7 @@ export class FilmStore extends EventTarget {
         }
         const rebased = rebaseChange(request, before, current);
         const differences = compareFilms(before, current);
-        this.#replace(current, false);
+        this.#replace(current, null, !rebased);
         if (rebased) {
           request = rebased;
           continue;
@@ -214,18 +243,35 @@ export class FilmStore extends EventTarget {
    * @param {Film} film
    */
   #finish(item, request, before, film) {
-    if (request.do !== "undo" && film.revision > before.revision) {
-      this.#ownRevisions.push(film.revision);
-    }
+    if (film.revision > before.revision) this.#remember(request, film.revision);
     const hint = item.temporaryId ? findAddedHint(before, film, request) : null;
     if (hint) this.#ids.set(item.temporaryId, hint.id);
     // The change is in the new state, so it must not be applied to it again.
     this.#pending = this.#pending.filter((other) => other !== item);
     this.#pending.unshift({ ...item, request: { do: "done" } });
-    this.#replace(film, true);
+    this.#replace(film, request);
     if (hint) {
       const detail = { from: item.temporaryId, to: hint.id };
       this.dispatchEvent(new CustomEvent("hint-id", { detail }));
+    }
+  }
+
+  /**
+   * Remember which change the next undo takes back.
+   *
+   * @param {ChangeRequest} request
+   * @param {number} revision that it made
+   */
+  #remember(request, revision) {
+    if (request.do === "undo") {
+      this.#ownUndone.push(request.revision ?? null);
+      this.#ownRevisions = this.#ownRevisions.filter((own) => own !== request.revision);
+    } else if (request.do === "redo") {
+      const again = this.#ownUndone.pop();
+      if (typeof again === "number") this.#ownRevisions.push(again);
+    } else {
+      this.#ownRevisions.push(revision);
+      this.#ownUndone = []; // the server forgets them, too
     }
   }
 
@@ -245,16 +291,20 @@ export class FilmStore extends EventTarget {
 
   /**
    * @param {Film} film
-   * @param {boolean} isOwn
+   * @param {ChangeRequest | null} request the own change that made it; null for another state
+   * @param {boolean} [isAsked] whether the person is asked about the differences anyway
    */
-  #replace(film, isOwn) {
+  #replace(film, request, isAsked = false) {
     const previous = this.film;
     this.film = film;
+    this.#setProblem(null);
     const isSame = previous?.revision === film.revision;
     // A film that is being analyzed has nothing to compare.
-    const hadShots = Boolean(previous?.shots?.length && previous.options);
-    const differences = previous && hadShots && !isOwn && !isSame ? compareFilms(previous, film) : [];
-    this.dispatchEvent(new CustomEvent("film", { detail: { previous, isOwn, differences } }));
+    const isComparable = previous?.shots?.length && previous.options && film.shots;
+    const isNews = isComparable && !isSame && !isAsked;
+    const differences = isNews ? compareFilms(previous, film) : [];
+    const detail = { previous, isOwn: request !== null, request, differences };
+    this.dispatchEvent(new CustomEvent("film", { detail }));
   }
 }
 

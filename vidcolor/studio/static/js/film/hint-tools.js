@@ -64,13 +64,20 @@ export class HintTools extends EventTarget {
     on("hint-select", ({ id }) => this.select(Number(id)));
     on("hint-move", ({ id, x, y }) => void this.#outline({ x, y, color: this.#find(id)?.color }));
     on("hint-moved", ({ id, x, y }) => this.#move(id, { x, y }));
-    on("hint-radius", ({ id, radius }) => this.#change({ do: "set-hint", id: Number(id), radius }));
+    on("hint-radius", ({ id, radius }) => {
+      this.#change({ do: "set-hint", id: Number(id), radius: round(radius) });
+    });
     on("hint-remove", ({ id }) => this.remove(Number(id)));
     hand.addEventListener("change", () => this.#notify(), { signal });
     store.addEventListener("hint-id", (event) => {
       const { from, to } = /** @type {CustomEvent} */ (event).detail;
       if (this.selected === from) this.select(to);
     });
+  }
+
+  /** @param {Mode} mode chosen again, it ends */
+  toggleMode(mode) {
+    this.setMode(this.mode === mode ? "hint" : mode);
   }
 
   /** @param {Mode} mode */
@@ -84,8 +91,12 @@ export class HintTools extends EventTarget {
   select(id) {
     this.selected = id;
     this.#notify();
-    if (id !== null && id > 0) void this.#outlineHint(id);
-    else this.canvas.outline = [];
+    if (id === null || id <= 0) {
+      this.canvas.outline = [];
+      return;
+    }
+    void this.#outlineHint(id);
+    void this.#loadHintColors(id);
   }
 
   /** The selected hint. */
@@ -111,6 +122,12 @@ export class HintTools extends EventTarget {
     this.#notify();
   }
 
+  /** @param {number} index of the likely colors */
+  applyLikely(index) {
+    const color = this.likely[index]?.color;
+    if (color) this.setColor(color);
+  }
+
   /** @param {number | null} [id] the selected hint, by default */
   remove(id = this.selected) {
     if (id === null) return;
@@ -129,6 +146,10 @@ export class HintTools extends EventTarget {
   /** Forget what belongs to another frame. */
   leaveFrame() {
     this.#leave();
+    if (this.selected !== null || !this.likely.length) return;
+    this.likely = [];
+    this.here = { current: null, confidence: null };
+    this.dispatchEvent(new Event("likely"));
   }
 
   #notify() {
@@ -173,6 +194,28 @@ export class HintTools extends EventTarget {
     }
   }
 
+  /**
+   * Show the likely colors at the place of a hint.
+   *
+   * @param {number} id
+   */
+  async #loadHintColors(id) {
+    const hint = this.#find(id);
+    const frame = this.getFrame();
+    if (hint?.frame !== frame || this.#isNear(frame, hint)) return;
+    await this.#loadColors(frame, { x: hint.x, y: hint.y });
+  }
+
+  /**
+   * @param {number} frame
+   * @param {{x: number, y: number}} place
+   * @returns {boolean} whether the likely colors are those of a place
+   */
+  #isNear(frame, { x, y }) {
+    const near = this.#place;
+    return near?.frame === frame && Math.hypot(near.x - x, near.y - y) < SAME_PLACE;
+  }
+
   /** @param {{x: number, y: number, radius?: number | null, color?: string | null}} hint */
   async #outline(hint) {
     await this.#loadOutline(hint);
@@ -210,9 +253,7 @@ export class HintTools extends EventTarget {
     const { x, y } = roundPlace(place);
     const frame = this.getFrame();
     const chosen = this.mode === "protect" || shiftKey ? "keep" : hand.color;
-    const near = this.#place;
-    const isNear = near?.frame === frame && Math.hypot(near.x - x, near.y - y) < SAME_PLACE;
-    const known = chosen ?? (isNear ? this.likely[0]?.color : undefined);
+    const known = chosen ?? (this.#isNear(frame, { x, y }) ? this.likely[0]?.color : undefined);
     const color = known ?? this.canvas.colorAt(x, y) ?? "neutral";
     if (known) hand.remember(known);
     const rest = known ? undefined : this.#findColor(frame, { x, y }, color);
@@ -281,8 +322,10 @@ export class HintTools extends EventTarget {
 
   /** @param {unknown} error */
   #reportError(error) {
-    // A server that is gone, or busy, is reported by the banner; the next rest asks again.
-    if (error instanceof ApiError && (error.status === 0 || error.isBusy)) return;
+    // A server that is gone or busy is reported by the banner, and a film that cannot be read by
+    // its still. A hint that was removed meanwhile has no region. The next rest asks again.
+    if (error instanceof ApiError && error.status < 500) return;
+    if (error instanceof ApiError && error.isBusy) return;
     this.dispatchEvent(new CustomEvent("error", { detail: { error } }));
   }
 }
@@ -293,7 +336,12 @@ export class HintTools extends EventTarget {
  * @param {{x: number, y: number}} place
  */
 function roundPlace({ x, y }) {
-  return { x: Math.round(x * 1e6) / 1e6, y: Math.round(y * 1e6) / 1e6 };
+  return { x: round(x), y: round(y) };
+}
+
+/** @param {number} value */
+function round(value) {
+  return Math.round(value * 1e6) / 1e6;
 }
 
 /**

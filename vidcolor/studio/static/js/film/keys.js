@@ -25,6 +25,7 @@ const FILM = [
   { action: "protect", keys: ["P"], text: "film.keys.protect" },
   { action: "eyedropper", keys: ["I"], text: "film.keys.eyedropper" },
   { action: "neutral", keys: ["X"], text: "film.keys.neutral" },
+  { action: "likely", keys: ["1", "2", "3", "4", "5", "6", "7", "8"], text: "film.keys.likely" },
   { action: "smaller", keys: ["["], text: "film.keys.smaller", repeat: true },
   { action: "larger", keys: ["]"], text: "film.keys.larger", repeat: true },
   { action: "remove", keys: ["Delete", "Backspace"], text: "film.keys.remove" },

@@ -10,12 +10,13 @@ import { findShotIndex, getBoundaryLimits } from "./shots.js";
 const REST = 700;
 
 export class Nudger {
-  /** @type {Boundary | null} */
+  /** @type {(Boundary & {from: number}) | null} */
   #pending = null;
   #timer = 0;
 
   /**
-   * @param {(pending: Boundary | null) => void} show
+   * @param {(pending: Boundary | null, isStep: boolean) => void} show `isStep` is whether it has
+   *   moved just now
    * @param {(boundary: Boundary) => void} commit
    */
   constructor(show, commit) {
@@ -36,41 +37,54 @@ export class Nudger {
     const limits = pending && getBoundaryLimits(film.shots, pending.index);
     if (!pending || !limits) return null;
     const moved = Math.min(limits.high, Math.max(limits.low, pending.frame + step));
-    this.#pending = { index: pending.index, frame: moved };
-    this.show(this.#pending);
+    this.#pending = { ...pending, frame: moved };
+    this.show(this.#pending, true);
     window.clearTimeout(this.#timer);
-    this.#timer = window.setTimeout(() => this.finish(film), REST);
+    this.#timer = window.setTimeout(() => this.finish(), REST);
     return this.#pending;
   }
 
-  /** @param {Film} film */
-  finish(film) {
+  /** Make the change now, because the next one depends on it. */
+  finish() {
     window.clearTimeout(this.#timer);
     const pending = this.#pending;
     this.#pending = null;
     if (!pending) return;
-    if (film.shots[pending.index]?.first === pending.frame) this.show(null);
+    if (pending.frame === pending.from) this.show(null, false);
     else this.commit(pending);
   }
 
+  /** @returns {boolean} whether there were steps that are given up */
   cancel() {
     window.clearTimeout(this.#timer);
-    if (!this.#pending) return;
+    if (!this.#pending) return false;
     this.#pending = null;
-    this.show(null);
+    this.show(null, false);
+    return true;
+  }
+
+  /**
+   * Go on in a later state of the film, unless its boundary is another one now.
+   *
+   * @param {Film} film
+   */
+  rebase(film) {
+    const pending = this.#pending;
+    if (!pending) return;
+    if (film.shots[pending.index]?.first === pending.from) this.show(pending, false);
+    else this.cancel();
   }
 }
 
 /**
  * @param {Film} film
  * @param {number} frame
- * @returns {Boundary | null}
  */
 function findNearest(film, frame) {
   const index = findShotIndex(film.shots, frame);
   const candidates = [index, index + 1].flatMap((n) => {
     const shot = n > 0 ? film.shots[n] : undefined;
-    return shot ? { index: n, frame: shot.first } : [];
+    return shot ? { index: n, frame: shot.first, from: shot.first } : [];
   });
   candidates.sort((a, b) => Math.abs(a.frame - frame) - Math.abs(b.frame - frame));
   return candidates[0] ?? null;

@@ -1,7 +1,7 @@
 // @ts-check
 /** What a film will look like once the server has made a change, so that rings appear at once. */
 
-import { findShotIndex } from "./shots.js";
+import { findShotIndex, withBoundary } from "./shots.js";
 
 /** @typedef {import("./types.js").Film} Film */
 /** @typedef {import("./types.js").Shot} Shot */
@@ -9,7 +9,7 @@ import { findShotIndex } from "./shots.js";
 /** @typedef {import("./types.js").ChangeRequest} ChangeRequest */
 
 /**
- * Return a film with a change. Changes of boundaries and of the history are left to the server.
+ * Return a film with a change. What splits and merges shots, and the history, are left to the server.
  *
  * @param {Film} film
  * @param {ChangeRequest} request
@@ -49,6 +49,8 @@ export function applyChange(film, request, temporaryId) {
         evidence: evidence ?? shot.evidence,
       }));
     }
+    case "move":
+      return { ...film, shots: withBoundary(film.shots, request.shot - 1, request.frame) };
     case "approve":
       return editShot(film, request.shot - 1, (shot) => ({
         ...shot,

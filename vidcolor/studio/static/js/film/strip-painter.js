@@ -117,7 +117,7 @@ function paintRuler(context, scale, scene, colors, font) {
     context.fillStyle = colors.edge;
     context.fillRect(x, 4, 1, ROWS.ruler - 4);
     context.fillStyle = colors.quiet;
-    context.fillText(formatTimecode(n, scene.timecode), x + 4, 9);
+    context.fillText(formatTimecode(n, scene.timecode), x + 6, 9);
   }
 }
 

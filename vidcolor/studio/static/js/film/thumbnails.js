@@ -7,6 +7,8 @@ import { background } from "../background.js";
 
 /** Greatest number of stills in memory. */
 const LIMIT = 96;
+/** Status of a server that is busy, and of a still that a newer request replaced. */
+const BUSY = [409, 429, 503];
 /** Requests at a time, so that stills of the strip never hold up that of the canvas. */
 const PARALLEL = 2;
 
@@ -61,6 +63,7 @@ export class Thumbnails {
     try {
       const blob = await background.run(async (own) => {
         const response = await fetch(url, { signal: own, priority: "low" });
+        if (BUSY.includes(response.status)) throw new Error(response.statusText);
         return response.ok ? response.blob() : null;
       }, signal);
       if (!blob) return;
@@ -73,7 +76,7 @@ export class Thumbnails {
       this.evict();
       this.onLoad();
     } catch {
-      // The block stays without a still. The canvas reports a server that is gone.
+      // The next time that the block is drawn asks again. The canvas reports a server that is gone.
       if (!signal.aborted) this.bitmaps.delete(url);
     }
   }

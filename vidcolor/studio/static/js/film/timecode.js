@@ -7,6 +7,8 @@
  */
 
 const CODE = /^(\d{1,2})[:;.](\d{1,2})[:;.](\d{1,2})([:;.,])(\d{1,3})$/;
+/** The end of a time code: `50:04` or `1:50:04`. */
+const END_OF_CODE = /^\d{1,2}([:;.]\d{1,2})?[:;.,]\d{1,3}$/;
 
 /**
  * Return frames per second.
@@ -110,14 +112,17 @@ function parseCode(text, scale) {
 }
 
 /**
- * Return the frame that has a time code.
+ * Return the frame that has a time code. What is left out at its start is that of frame 0.
  *
  * @param {string} text
  * @param {TimecodeScale} scale
  * @returns {number | null} null when the text is not a time code, or lies before frame 0
  */
 export function parseTimecode(text, scale) {
-  const number = parseCode(text, scale);
+  const end = text.trim();
+  const count = END_OF_CODE.test(end) ? end.split(/[:;.,]/).length : 4;
+  const start = formatTimecode(0, scale).split(/[:;]/);
+  const number = parseCode([...start.slice(0, 4 - count), end].join(":"), scale);
   return number === null || number < scale.start ? null : number - scale.start;
 }
 

@@ -83,6 +83,7 @@
  * @property {string} [name]
  * @property {string | null} [path]
  * @property {boolean} [is_stale] whether a later change affects the color
+ * @property {("html" | "json")[]} [reports] formats of the report of the rendering
  */
 
 /**

@@ -39,6 +39,8 @@ export function applyChange(photo, change, temporaryIds) {
       const saturation = change.saturation === null ? 1 : (change.saturation ?? photo.saturation);
       return { ...photo, vividness, saturation };
     }
+    case "set-reference":
+      return { ...photo, reference: change.file && { name: change.file.name } };
     default:
       return photo;
   }
@@ -77,6 +79,10 @@ export function isMade(change, before, current) {
   if (change.do === "undo" || change.do === "redo" || change.do === "reset") {
     return true; // one step since then, and it was asked for here
   }
+  if (change.do === "set-reference") {
+    const name = change.file?.name;
+    return current.reference?.name === name && before.reference?.name !== name;
+  }
   const known = new Set(before.hints.map((hint) => hint.id));
   const expected = listNewHints(change);
   if (expected.length) {
@@ -105,6 +111,7 @@ export function isMade(change, before, current) {
  * What another person changed that a change of this person would overwrite.
  * @typedef {{what: "hint", before: PhotoHint, theirs: PhotoHint | null}
  *   | {what: "vividness" | "saturation", theirs: number | null}
+ *   | {what: "reference", theirs: string | null}
  *   | {what: "history"}} Overlap
  */
 
@@ -125,6 +132,10 @@ export function findOverlap(change, before, current) {
       }
     }
     return null;
+  }
+  if (change.do === "set-reference") {
+    const theirs = current.reference?.name ?? null;
+    return (before.reference?.name ?? null) === theirs ? null : { what: "reference", theirs };
   }
   if (change.do === "undo" || change.do === "redo" || change.do === "reset") {
     return { what: "history" };

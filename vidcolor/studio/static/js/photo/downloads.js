@@ -30,6 +30,7 @@ const WAIT_SECONDS = 25;
  * @throws {Error} the server refuses, or a job fails
  */
 export async function prepareDownload(ids, options, onProgress, signal) {
+  onProgress({ name: "render", done: 0, total: ids.length });
   const jobs = await renderPhotos(ids, options, signal);
   let done = ids.length - jobs.length;
   onProgress({ name: "render", done, total: ids.length });

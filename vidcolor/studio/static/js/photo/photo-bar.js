@@ -13,7 +13,7 @@ import { formatPercent, t } from "../strings.js";
 
 export class PhotoBar {
   #name = make("h1", {});
-  #position = make("span", { class: "quiet is-wide-only" });
+  #position = make("span", { class: "photo-position quiet is-wide-only" });
   #guess;
   #previous;
   #next;

@@ -7,7 +7,8 @@
  * it touches the same thing, the person decides which one counts.
  */
 
-import { ApiError, request } from "../api.js";
+import { ApiError, request, withQuery } from "../api.js";
+import { connection, sleep } from "../connection.js";
 import { applyChange, findOverlap, isMade, listNewHints } from "./changes.js";
 
 /** @typedef {import("../types.js").Photo} Photo */
@@ -71,14 +72,6 @@ export class PhotoStore extends EventTarget {
     if (this.#pending.length) return;
     const photo = await request(`/api/photos/${this.id}`);
     if (!this.#pending.length) this.#take(photo);
-  }
-
-  /**
-   * Take over what another request answered, such as a new reference.
-   * @param {Photo} photo
-   */
-  replace(photo) {
-    this.#take(photo);
   }
 
   /**
@@ -159,14 +152,20 @@ export class PhotoStore extends EventTarget {
    * @returns {Promise<Photo>}
    */
   async #post(change, revision, onLost) {
-    const path = `/api/photos/${this.id}/changes`;
     for (;;) {
       try {
-        return await request(path, { method: "POST", json: change, revision });
+        return await sendChange(this.id, change, revision);
       } catch (error) {
-        if (!(error instanceof ApiError) || (error.status !== 0 && !error.isBusy)) throw error;
-        if (error.status === 0) onLost();
-        await request("/api/info", { patience: "all" });
+        if (!(error instanceof ApiError)) throw error;
+        if (error.status === 0) {
+          onLost();
+          await connection.whenBack();
+        } else if (error.isBusy) {
+          if (!error.isReplaced) connection.reportBusy(error.retryMs / 1000);
+          await sleep(error.retryMs);
+        } else {
+          throw error;
+        }
       }
     }
   }
@@ -224,4 +223,25 @@ export class PhotoStore extends EventTarget {
   #notify() {
     this.dispatchEvent(new Event("change"));
   }
+}
+
+/**
+ * @param {string} id
+ * @param {PhotoChange} change
+ * @param {number} revision
+ * @returns {Promise<Photo>}
+ */
+function sendChange(id, change, revision) {
+  const path = `/api/photos/${id}`;
+  if (change.do !== "set-reference") {
+    return request(`${path}/changes`, { method: "POST", json: change, revision });
+  }
+  const { file } = change;
+  if (!file) return request(`${path}/reference`, { method: "DELETE", revision });
+  return request(withQuery(`${path}/reference`, { name: file.name }), {
+    method: "PUT",
+    body: file,
+    headers: { "Content-Type": file.type || "application/octet-stream" },
+    revision,
+  });
 }

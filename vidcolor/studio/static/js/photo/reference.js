@@ -1,29 +1,18 @@
 // @ts-check
 /** Reference pictures, whose colors a photo gets: chosen, or pasted. */
 
-import { request } from "../api.js";
-import { toast } from "../shell.js";
-import { t } from "../strings.js";
-
-/** @typedef {import("../types.js").Photo} Photo */
+import { library } from "../library.js";
+import { formatBytes, t } from "../strings.js";
 
 /**
- * Set or remove the reference of a photo.
- *
- * @param {string} id
- * @param {File | null} file null to remove it
- * @returns {Promise<Photo>}
+ * Return why a file cannot be a reference; empty if it may be one.
+ * @param {File} file
  */
-export async function sendReference(id, file) {
-  const path = `/api/photos/${id}/reference`;
-  if (!file) return request(path, { method: "DELETE" });
-  toast(t("photo.reference.sending"));
-  return request(`${path}?name=${encodeURIComponent(file.name)}`, {
-    method: "PUT",
-    body: file,
-    headers: { "Content-Type": file.type || "application/octet-stream" },
-    patience: "all",
-  });
+export function findReferenceFault(file) {
+  const limit = library.info?.limits.photo_bytes ?? Infinity;
+  if (file.size <= limit) return "";
+  const values = { size: formatBytes(file.size), limit: formatBytes(limit) };
+  return `${file.name}: ${t("upload.too-large", values)}`;
 }
 
 /**

@@ -14,11 +14,8 @@ export const en = {
 
   "banner.busy.one": "The server has too much to do. It is asked again in {count} second.",
   "banner.busy.other": "The server has too much to do. It is asked again in {count} seconds.",
-  "banner.offline": "The server does not answer. This page connects again by itself.",
-  "banner.offline.kept.one":
-    "The server does not answer. {count} request is kept, and sent when the server is back.",
-  "banner.offline.kept.other":
-    "The server does not answer. {count} requests are kept, and sent when the server is back.",
+  "banner.offline":
+    "The server does not answer. Your changes are kept, and are sent when the server is back.",
 
   "canvas.hint": "Hint {number}: {color}",
   "canvas.place": "Place {number} where a click helps",
@@ -30,6 +27,7 @@ export const en = {
   "color.keep.title": "Keep the color that this place has",
   "color.likely": "{color}, {share}",
   "color.likely.empty": "Rest on the picture, or click it, to see its likely colors.",
+  "color.likely.empty.touch": "Tap the picture to see the likely colors of a place.",
   "color.likely.waiting": "Looking for likely colors…",
   "color.named": "Named colors",
   "color.neutral": "Neutral",
@@ -48,6 +46,7 @@ export const en = {
   "conflict.ok": "OK",
   "conflict.radius": "Another radius",
   "conflict.redo": "Redo",
+  "conflict.reference": "Reference: {value}",
   "conflict.removed": "Removed",
   "conflict.reset": "Start over",
   "conflict.saturation": "Saturation {value}",
@@ -96,10 +95,13 @@ export const en = {
   "gesture.alt.text": "take the color of that place",
   "gesture.click": "Click",
   "gesture.click.text": "put a hint there",
+  "gesture.click.touch": "Tap",
   "gesture.drag": "Drag a ring",
   "gesture.drag.text": "move the hint",
-  "gesture.hold": "Hold a finger",
+  "gesture.hold": "Hold a finger on the picture",
   "gesture.hold.text": "see the original",
+  "gesture.pinch": "Pinch",
+  "gesture.pinch.text": "zoom; move the picture with one finger",
   "gesture.remove": "Right click on a ring",
   "gesture.remove.text": "remove the hint",
   "gesture.rest": "Rest",
@@ -108,7 +110,7 @@ export const en = {
   "gesture.shift.text": "protect the place",
   "gesture.swipe": "Swipe",
   "gesture.swipe.text": "go to the next or previous photo",
-  "gesture.wheel": "Wheel, pinch",
+  "gesture.wheel": "Wheel",
   "gesture.wheel.text": "zoom; drag to move the picture",
   "gesture.wheel-ring": "Wheel on a ring",
   "gesture.wheel-ring.text": "change its radius",
@@ -130,7 +132,8 @@ export const en = {
 
   "help.api": "The API for scripts",
   "help.device": "Device",
-  "help.gestures": "Mouse and touch",
+  "help.gestures": "Mouse",
+  "help.gestures.touch": "Touch",
   "help.keys.everywhere": "Keys everywhere",
   "help.keys.film": "Keys of this view",
   "help.keys.home": "Keys of this view",
@@ -139,7 +142,7 @@ export const en = {
   "help.keys.review": "Keys of this view",
   "help.limits": "Limits",
   "help.limits.text":
-    "photos of {photo} and {pixels} megapixels, films of {film}, {uploads} files at a time",
+    "photos up to {photo} and {pixels} megapixels, films up to {film}, {uploads} files at a time",
   "help.link": "Another browser",
   "help.link.make": "Make a link",
   "help.link.text": "A link opens the studio in one other browser, such as that of a phone.",
@@ -220,6 +223,9 @@ export const en = {
   "keys.picture.enter": "show the pointer, then click with it",
   "keys.queue": "queue",
 
+  "part.failed":
+    "This part of the page could not be loaded. Load the page again when the server answers.",
+
   "photo.after": "After",
   "photo.album": "Album",
   "photo.automatic": "automatic",
@@ -247,6 +253,7 @@ export const en = {
   "photo.hint.remove": "Remove hint {number}",
   "photo.hint.row": "{number} · {color}",
   "photo.hints.empty": "Click where the color is wrong.",
+  "photo.hints.empty.touch": "Tap where the color is wrong.",
   "photo.hints.one": "{count} hint",
   "photo.hints.other": "{count} hints",
   "photo.merged": "Another browser changed this photo too. Both changes were kept.",
@@ -256,6 +263,7 @@ export const en = {
   "photo.place.color": "{color}, {share}: use it for place {number}",
   "photo.place.confidence": "{confidence} sure",
   "photo.places": "Where a click helps most",
+  "photo.places.touch": "Where a tap helps most",
   "photo.places.failed": "Not available for this photo.",
   "photo.places.loading": "Looking…",
   "photo.places.none": "Nothing stands out.",
@@ -264,7 +272,9 @@ export const en = {
   "photo.reading": "Reading the photo…",
   "photo.reference": "Reference",
   "photo.reference.choose": "Choose…",
-  "photo.reference.help": "A picture whose colors this photo gets. You can also paste one.",
+  "photo.reference.help":
+    "A picture whose colors this photo gets. You can also drop it here, or paste it.",
+  "photo.reference.help.touch": "A picture whose colors this photo gets.",
   "photo.reference.none": "none",
   "photo.reference.remove": "Remove the reference",
   "photo.reference.sending": "Using the colors of the reference…",
@@ -312,10 +322,12 @@ export const en = {
 
   "tour.click": "Click a thing whose color looks wrong, such as clothes or a wall.",
   "tour.click.title": "Point at it",
+  "tour.click.touch": "Tap a thing whose color looks wrong, such as clothes or a wall.",
   "tour.color": "These are the colors that are likely there. Choose one; the picture follows at once.",
   "tour.color.title": "Choose a color",
-  "tour.compare": "Compare with the original, then download. On a phone, hold the picture.",
+  "tour.compare": "Compare with the original, then download.",
   "tour.compare.title": "Compare and download",
+  "tour.compare.touch": "Hold a finger on the picture to see the original. The arrow above downloads the photo.",
   "tour.done": "Done",
   "tour.end": "End the tour",
   "tour.next": "Next",
@@ -325,6 +337,7 @@ export const en = {
   "upload.busy": "The server has no room now. It is asked again soon.",
   "upload.choose": "Choose the file",
   "upload.duplicate": "{name} is here already.",
+  "upload.duplicate.as": "{name} is here already, as {other}.",
   "upload.empty": "The file is empty.",
   "upload.hashing": "Checking…",
   "upload.needs-file": "Interrupted. The browser no longer has the file.",
@@ -332,7 +345,7 @@ export const en = {
   "upload.progress": "Upload of {name}",
   "upload.remove": "Do not upload {name}",
   "upload.sending": "{share} of {size}",
-  "upload.too-large": "The file has {size}, and the server takes {limit}.",
+  "upload.too-large": "The file has {size}; the limit is {limit}.",
   "upload.unsupported": "The server does not read files of this type.",
   "upload.waiting": "Waits",
 
@@ -343,6 +356,7 @@ export const en = {
   "welcome.sample": "Try it on a sample",
   "welcome.text":
     "Drop them anywhere on this page, or choose them. Then point at what should have another color.",
+  "welcome.text.touch": "Choose them, then tap what should have another color.",
   "welcome.title": "Bring black-and-white photos and films",
   "welcome.try": "No photo at hand?",
 };

@@ -12,6 +12,7 @@ export const film = {
   "film.gone": "This film does not exist, or was deleted.",
   "film.deleted": "The film was deleted.",
   "film.offline": "The server does not answer.",
+  "film.problem": "{error}. This page goes on when the file is mended.",
   "film.more.one": "and 1 more",
   "film.more.other": "and {count} more",
 
@@ -119,7 +120,13 @@ export const film = {
   "film.references.other": "{count} reference pictures",
   "film.reference.add": "Add a reference …",
   "film.reference.help": "A color picture that shows frame {frame}; you can also paste one",
+  "film.reference.title": "Add a reference picture",
+  "film.reference.scope": "Its colors apply to",
+  "film.reference.shot": "shot {shot}; it shows frame {frame}",
+  "film.reference.film": "all shots of the film that it matches",
+  "film.reference.confirm": "Add",
   "film.reference.added": "{name} is a reference for frame {frame} now.",
+  "film.reference.added.film": "{name} is a reference for the shots that it matches now.",
   "film.reference.all": "where it matches",
   "film.reference.name": "Reference {id}",
   "film.reference.remove.label": "Remove the reference {name}",
@@ -127,7 +134,7 @@ export const film = {
   "film.evidence": "Evidence",
   "film.evidence.placeholder": "Source of the color, or a link",
   "film.split": "Split here",
-  "film.merge": "Merge with the next",
+  "film.merge": "Merge with next",
   "film.split.first": "The shot starts at this frame already; go to the frame where the new one starts.",
   "film.split.dissolve": "This frame is in a dissolve; split after it, or move its boundary.",
   "film.merge.last": "This is the last shot; there is none to merge it with.",
@@ -162,7 +169,7 @@ export const film = {
   // Go to
   "film.goto.title": "Go to",
   "film.goto.label": "Shot, frame or time code",
-  "film.goto.help": "12 for a shot, f1204 for a frame, 00:00:50:04 for a time code",
+  "film.goto.help": "12 for a shot, f1204 for a frame, 00:00:50:04 or 50:04 for a time code",
   "film.goto.go": "Go",
   "film.goto.error.shot": "There is no such shot; the film has shots 1 to {shots}.",
   "film.goto.error.frame": "There is no such frame; the film has frames 0 to {last}.",
@@ -194,6 +201,11 @@ export const film = {
   "film.log.do.detect": "detected shots again",
   "film.log.do.edit": "edited the file by hand",
   "film.log.do.relink": "named another file of the film",
+
+  // What undo and redo have changed out of sight
+  "film.done.undo": "Undone: {text}",
+  "film.done.redo": "Done again: {text}",
+  "film.done.unseen": "a change that does not show here",
 
   // Changes of others
   "film.changed.elsewhere": "Changed elsewhere: {text}",
@@ -291,6 +303,8 @@ export const film = {
   "film.render.result": "Finished",
   "film.render.result.old": "Last result, of earlier decisions",
   "film.render.download": "Download",
+  "film.render.report.html": "Report (HTML)",
+  "film.render.report.json": "Report (JSON)",
   "film.render.lost": "{hint}: its object was not found on frames {first} to {last}",
 
   // Review
@@ -333,6 +347,7 @@ export const film = {
   "film.keys.protect": "Protect by a click",
   "film.keys.eyedropper": "Take a color by a click",
   "film.keys.neutral": "Neutral color",
+  "film.keys.likely": "One of the likely colors",
   "film.keys.smaller": "Smaller hint",
   "film.keys.larger": "Larger hint",
   "film.keys.remove": "Remove the selected hint",

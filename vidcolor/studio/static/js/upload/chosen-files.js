@@ -54,7 +54,7 @@ async function readDirectory(directory) {
   /** @type {ChosenFile[]} */
   const files = [];
   for (const entry of entries) {
-    if (entry.name.startsWith(".")) continue; // files of the system
+    if (isSystemFile(entry.name)) continue;
     if (entry.isDirectory) {
       files.push(...(await readDirectory(/** @type {FileSystemDirectoryEntry} */ (entry))));
     } else {
@@ -66,12 +66,20 @@ async function readDirectory(directory) {
 }
 
 /**
- * Return the files of an input, without hidden ones of a folder.
+ * Return the files of an input, without those that systems put into folders.
  * @param {HTMLInputElement} input
  * @returns {ChosenFile[]}
  */
 export function readInput(input) {
-  const files = [...(input.files ?? [])].filter((file) => !file.name.startsWith("."));
+  const files = [...(input.files ?? [])].filter((file) => !isSystemFile(file.name));
   input.value = "";
   return files.map((file) => ({ file }));
+}
+
+/**
+ * Return whether a file is one of those that systems put into folders, and people do not see.
+ * @param {string} name
+ */
+function isSystemFile(name) {
+  return name.startsWith(".") || /^(thumbs\.db|desktop\.ini)$/i.test(name);
 }

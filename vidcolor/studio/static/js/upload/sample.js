@@ -3,7 +3,7 @@
 
 import { uploads } from "./upload-queue.js";
 
-const URL_OF_SAMPLE = "/sample.jpg";
+const URL_OF_SAMPLE = new URL("../../sample.jpg", import.meta.url);
 const NAME = "sample.jpg";
 
 /**

@@ -84,11 +84,11 @@ export class FilmView extends HTMLElement {
   #onFilmEvent({ id, revision, review }) {
     if (id !== this.#id) return;
     if (review) this.#workspace?.loadReview();
-    const known = this.#store?.film;
+    const store = this.#store;
     // The answer to a change has its revision already.
-    if (!known?.shots || revision === 0 || revision > known.revision || !review) {
-      if (!known?.shots || revision !== known.revision) void this.#reload();
-    }
+    const known = store?.problem ? undefined : store?.film?.revision;
+    const isNew = revision === 0 || known === undefined || revision > known;
+    if (isNew || (!review && revision !== known)) void this.#reload();
   }
 
   /** @param {Job} job */

@@ -3,15 +3,13 @@
 
 import { PhotoTile, UploadTile } from "../components/photo-tile.js";
 import { describeJob } from "../components/job-drawer.js";
-import { openDownload } from "../components/download-dialog.js";
-import { startTour } from "../components/welcome-tour.js";
 import { connection } from "../connection.js";
 import { make, makeButton, makeIcon, replaceRows, setText } from "../dom.js";
 import { bindKeys } from "../keys.js";
 import { listVisits } from "../lately.js";
 import { library } from "../library.js";
 import { listDeletions, rememberNames } from "../photo/deletions.js";
-import { navigate, openQueue, setBar, setTitle, toast, toastError } from "../shell.js";
+import { loadPart, navigate, openQueue, setBar, setTitle, toast, toastError } from "../shell.js";
 import { formatDuration, formatTime, t } from "../strings.js";
 import { readDrop, readInput } from "../upload/chosen-files.js";
 import { uploads } from "../upload/upload-queue.js";
@@ -37,7 +35,7 @@ class HomeView extends HTMLElement {
   #runningList = make("ul", { class: "side-list" });
   #lately = make("section", { class: "section" });
   #latelyList = make("ul", { class: "side-list" });
-  #deleted = make("section", { class: "section" });
+  #deleted = make("section", { class: "section", hidden: true });
   #deletedList = make("ul", { class: "side-list" });
   #retention = make("p", { class: "quiet" });
   #downloadAll = makeButton("", () => void this.#download());
@@ -101,7 +99,7 @@ class HomeView extends HTMLElement {
     );
     this.#filmHead.append(make("h2", { id: "films-title", text: t("home.films") }));
     this.#films.append(this.#filmHead, this.#filmList);
-    const more = makeButton(t("home.queue"), openQueue, { class: "is-plain" });
+    const more = makeButton(t("home.queue"), () => void openQueue(), { class: "is-plain" });
     this.#running.append(
       make("header", {}, [make("h2", { text: t("home.running") }), more]),
       this.#runningList,
@@ -171,7 +169,8 @@ class HomeView extends HTMLElement {
     const button = currentTarget instanceof HTMLButtonElement ? currentTarget : null;
     if (button) button.disabled = true;
     try {
-      await startTour();
+      const tour = await loadPart(() => import("../components/welcome-tour.js"));
+      await tour?.startTour();
     } catch (error) {
       toastError(error);
       if (button) button.disabled = false;
@@ -183,8 +182,11 @@ class HomeView extends HTMLElement {
     const upload = /** @type {import("../upload/upload.js").Upload} */ (event.detail.upload);
     const { result } = upload;
     if (!upload.isDuplicate || !result) return;
+    const items = [...library.photos.values(), ...library.films];
+    const other = items.find(({ id }) => id === result.id)?.name ?? upload.name;
+    const key = other === upload.name ? "upload.duplicate" : "upload.duplicate.as";
     toast({
-      text: t("upload.duplicate", { name: upload.name }),
+      text: t(key, { name: upload.name, other }),
       action: { text: t("open"), run: () => navigate(`#/${result.kind}/${result.id}`) },
     });
   }
@@ -306,7 +308,9 @@ class HomeView extends HTMLElement {
 
   async #download() {
     const ids = [...library.photos.values()].filter(({ error }) => !error).map(({ id }) => id);
-    if (ids.length) await openDownload(ids);
+    if (!ids.length) return;
+    const dialog = await loadPart(() => import("../components/download-dialog.js"));
+    await dialog?.openDownload(ids);
   }
 }
 

@@ -4,7 +4,6 @@
 import "../components/photo-strip.js";
 import "../components/picture-canvas.js";
 import { ApiError, request } from "../api.js";
-import { askConflict } from "../components/conflict-dialog.js";
 import { connection } from "../connection.js";
 import { make, makeButton } from "../dom.js";
 import { bindKeys } from "../keys.js";
@@ -15,13 +14,12 @@ import { PhotoBar } from "../photo/photo-bar.js";
 import { PhotoStatus } from "../photo/photo-status.js";
 import { PhotoStore } from "../photo/photo-store.js";
 import { Suggestions } from "../photo/suggestions.js";
-import { sendReference, watchPaste } from "../photo/reference.js";
+import { findReferenceFault, watchPaste } from "../photo/reference.js";
 import { GuessTag } from "../components/guess-tag.js";
 import { PhotoPanel, describeColor } from "../components/photo-panel.js";
 import { PhotoTools } from "../components/photo-tools.js";
 import { PictureCanvas } from "../components/picture-canvas.js";
-import { openDownload } from "../components/download-dialog.js";
-import { describeError, navigate, setBar, setTitle, toast, toastError } from "../shell.js";
+import { describeError, loadPart, navigate, setBar, setTitle, toast, toastError } from "../shell.js";
 import { formatPercent, t } from "../strings.js";
 
 /** @typedef {import("../types.js").Photo} Photo */
@@ -43,7 +41,10 @@ class PhotoView extends HTMLElement {
   connectedCallback() {
     const { signal } = this.#connection;
     const id = this.getAttribute("item") ?? "";
-    this.#store = new PhotoStore(id, askConflict);
+    this.#store = new PhotoStore(id, async (conflict) => {
+      const dialog = await loadPart(() => import("../components/conflict-dialog.js"));
+      return dialog ? dialog.askConflict(conflict) : "theirs";
+    });
     this.#hinting = new Hinting(this.#store, this.#canvas, signal);
     this.#suggestions = new Suggestions(id);
     this.#bar = new PhotoBar(
@@ -67,7 +68,7 @@ class PhotoView extends HTMLElement {
     this.#bar.show();
     this.#connect(signal);
     this.#connectKeys(signal);
-    watchPaste((file) => void this.#setReference(file), signal);
+    watchPaste((file) => this.#setReference(file), signal);
     void this.#load(signal);
   }
 
@@ -156,7 +157,7 @@ class PhotoView extends HTMLElement {
       const place = this.#suggestions.places[index];
       if (place) this.#hinting.addColor(place, color);
     });
-    on(panel, "reference", ({ file }) => void this.#setReference(file));
+    on(panel, "reference", ({ file }) => this.#setReference(file));
     on(panel, "delete", () => void this.#delete());
     on(panel, "preview", ({ saturation }) => {
       const shown = this.#store.photo?.saturation ?? 1;
@@ -260,6 +261,8 @@ class PhotoView extends HTMLElement {
     this.#setSource();
     this.#bar.update(photo, canvas);
     this.#guess.update(photo, canvas.overlay !== null);
+    this.#guess.hidden = Boolean(photo.error);
+    this.classList.toggle("is-failed", Boolean(photo.error));
     this.#tools.update(hinting.mode, {
       can_undo: photo.can_undo || !this.#store.isSaved,
       can_redo: photo.can_redo && this.#store.isSaved,
@@ -322,13 +325,14 @@ class PhotoView extends HTMLElement {
   }
 
   /** @param {File | null} file */
-  async #setReference(file) {
-    try {
-      const photo = await sendReference(this.#store.id, file);
-      if (photo) this.#store.replace(photo);
-    } catch (error) {
-      toastError(error);
+  #setReference(file) {
+    const fault = file && findReferenceFault(file);
+    if (fault) {
+      toast({ text: fault, isError: true });
+      return;
     }
+    if (file) toast(t("photo.reference.sending"));
+    void this.#store.change({ do: "set-reference", file });
   }
 
   /** @param {-1 | 1} step */
@@ -339,8 +343,10 @@ class PhotoView extends HTMLElement {
   }
 
   async #download() {
-    const { photo } = this.#store;
-    if (photo) await openDownload([photo.id], photo.id);
+    const { id } = this.#store;
+    if (!library.isLoaded) await library.load(); // it knows the formats and the other photos
+    const dialog = await loadPart(() => import("../components/download-dialog.js"));
+    await dialog?.openDownload([id], id);
   }
 
   /** @param {unknown} error */

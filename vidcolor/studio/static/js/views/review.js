@@ -2,6 +2,7 @@
 /** `<review-view item="ID">`: one open shot after another, with as few decisions as possible. */
 
 import { Latest } from "../api.js";
+import { FilmNotice } from "../components/film-notice.js";
 import { ReviewPlaces } from "../components/film-review-places.js";
 import { FilmScreen } from "../components/film-screen.js";
 import { askConflict } from "../components/film-conflict.js";
@@ -61,6 +62,7 @@ export class ReviewView extends HTMLElement {
     listen("film", () => this.#update());
     listen("shown", () => this.#update());
     listen("failed", ({ error }) => toastError(error));
+    listen("problem", () => this.#onProblem());
     serverEvents.on("film", (data) => this.#onFilmEvent(data), signal);
     serverEvents.addEventListener("resync", () => void this.#load(), { signal });
     connection.addEventListener("online", () => void this.#load(), { signal });
@@ -101,7 +103,13 @@ export class ReviewView extends HTMLElement {
   #onFilmEvent({ id, revision, review }) {
     if (id !== this.#store.id) return;
     if (review) this.#loadPlaces();
-    if (revision !== this.#store.film?.revision) void this.#load();
+    if (this.#store.problem || revision !== this.#store.film?.revision) void this.#load();
+  }
+
+  /** The project cannot be read, or can be read again. */
+  #onProblem() {
+    if (this.notice) this.notice.problem = this.#store.problem;
+    if (!this.#store.problem) this.canvas?.reload();
   }
 
   #loadPlaces() {
@@ -125,6 +133,14 @@ export class ReviewView extends HTMLElement {
     this.canvas = new PictureCanvas();
     this.canvas.mode = "pan";
     this.stage = new Stage(this.canvas);
+    this.notice = new FilmNotice();
+    this.canvas.addEventListener("load-error", (event) => {
+      const { error } = /** @type {CustomEvent} */ (event).detail;
+      if (![0, 409, 503].includes(error.status) && this.notice) this.notice.still = error.message;
+    });
+    this.canvas.addEventListener("loaded", () => {
+      if (this.notice) this.notice.still = null;
+    });
     this.list = new ReviewPlaces({
       go: (place) => this.#go(place.frame),
       apply: (place, color) => this.#apply(place, color),
@@ -135,12 +151,13 @@ export class ReviewView extends HTMLElement {
       if (event.key !== "Enter" && event.key !== "Escape") return;
       event.stopPropagation();
       this.note?.blur();
+      this.canvas?.focus({ preventScroll: true });
     });
     this.summary = make("p", { class: "review-summary" });
     this.bar = make("progress", { max: 1, "aria-label": t("review.progress.label") });
     this.state = make("p", { class: "quiet", role: "status" });
     this.element = make("div", { class: "review" }, [
-      make("div", { class: "film-stage" }, [this.canvas]),
+      make("div", { class: "film-stage" }, [this.canvas, this.notice.element]),
       make("aside", { class: "review-side", "aria-label": t("review.places") }, [
         make("section", { class: "section" }, [
           this.summary,
@@ -184,6 +201,10 @@ export class ReviewView extends HTMLElement {
     });
     bindKeys("review", this.#keyHandlers, signal);
     this.replaceChildren(this.element);
+    const isFinger = window.matchMedia("(pointer: coarse)").matches;
+    if (document.activeElement === document.body && !isFinger) {
+      this.canvas.focus({ preventScroll: true });
+    }
     const start = clampFrame(this.#film, recallFrame(this.#store.id));
     const { shots } = this.#film;
     const index = findShotIndex(shots, start);
@@ -342,6 +363,8 @@ export class ReviewView extends HTMLElement {
       this.#update();
     });
     this.#update();
+    // The button of the last place is gone.
+    if (document.activeElement === document.body) this.canvas?.focus({ preventScroll: true });
   }
 
   #saveNote() {
