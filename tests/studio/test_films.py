@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -326,12 +327,16 @@ def test_reference_is_checked_and_kept_beside_the_project(
     folder = path.with_name("reel.references")
     assert not folder.exists()
     color = write_color_image(tmp_path / "color.png").read_bytes()
-    values = {"frame": 3, "evidence": "postcard"}
+    values = {"name": "../Müller & Söhne 1931.PNG", "frame": 3, "evidence": "postcard"}
     added = studio.request("POST", url, params=values, content=color, headers=headers)
     assert added.status_code == 200, added.text
     (reference,) = added.json()["shots"][0]["references"]
     assert (reference["frame"], reference["evidence"]) == (3, "postcard")
+    stored = f"Müller & Söhne 1931-{hashlib.sha256(color).hexdigest()[:12]}.png"
+    assert reference["name"] == stored
     (row,) = Project.open(path).references
+    assert row.path == f"reel.references/{stored}"
+    assert stored in str(studio.get(f"/api/films/{film['id']}/log").json()["changes"][0])
     assert (path.parent / row.path).read_bytes() == color
     late = studio.request("POST", url, params={"frame": 4}, content=color, headers=headers)
     assert late.status_code == 409
@@ -339,6 +344,65 @@ def test_reference_is_checked_and_kept_beside_the_project(
     film = studio.apply(added.json(), do="remove-reference", id=reference["id"])
     assert film["shots"][0]["references"] == []
     assert studio.apply(film, do="undo")["shots"][0]["references"] == [reference]
+
+
+HOSTILE_NAMES = {
+    "../../x.png": "x",
+    "..\\..\\x.png": "x",
+    "/etc/passwd": "passwd",
+    "..": "unnamed",
+    ".png": "png",
+    ". .png": "reference",
+    "a\0\r\nb.png": "ab",
+    "x\u202egnp.exe": "xgnp",
+    "\u200fصورة\u200e.png": "صورة",
+    "a" * 300 + ".png": "a" * 120,
+    "é" * 300: "é" * 60,
+    "映" * 300: "映" * 40,
+    'a:b<c>|?*"%03d.png': "a_b_c______03d",
+}
+"""Names of references that clients send, and the start of the names that are stored."""
+
+
+def test_hostile_names_of_references_are_stored_beside_the_project(
+    studio: FilmStudio, film: dict[str, Any], path: Path, tmp_path: Path
+) -> None:
+    url = f"/api/films/{film['id']}/references"
+    for number, (name, start) in enumerate(HOSTILE_NAMES.items()):
+        color = write_color_image(tmp_path / "color.png").read_bytes() + bytes([number])
+        digest = hashlib.sha256(color).hexdigest()[:12]
+        headers, query = {"If-Match": str(film["revision"])}, {"name": name, "frame": number}
+        added = studio.request("POST", url, params=query, content=color, headers=headers)
+        assert added.status_code == 200, added.text
+        film = added.json()
+        (stored,) = {row.path for row in Project.open(path).references if row.frame == number}
+        assert stored == f"reel.references/{start}-{digest}.png"
+        assert (path.parent / stored).read_bytes() == color
+    for name in ("", "a" * 1001):
+        headers, query = {"If-Match": str(film["revision"])}, {"name": name}
+        refused = studio.request("POST", url, params=query, content=color, headers=headers)
+        assert refused.status_code == 400
+        assert "name" in refused.json()["error"]
+
+
+def test_references_with_equal_names_or_contents_are_kept_apart_or_once(
+    studio: FilmStudio, film: dict[str, Any], path: Path, tmp_path: Path
+) -> None:
+    url = f"/api/films/{film['id']}/references"
+    color = write_color_image(tmp_path / "color.png").read_bytes()
+    other = color + b"other"
+    for frame, (name, content) in enumerate(
+        (("card.png", color), ("card.png", other), ("again.png", color), ("x.png", other))
+    ):
+        query = {"name": name, "frame": frame}
+        headers = {"If-Match": str(film["revision"])}
+        added = studio.request("POST", url, params=query, content=content, headers=headers)
+        assert added.status_code == 200, added.text
+        film = added.json()
+    rows = {row.frame: path.parent / row.path for row in Project.open(path).references}
+    assert [rows[frame].read_bytes() for frame in range(4)] == [color, other, color, other]
+    assert sorted(path.with_name("reel.references").iterdir()) == sorted({rows[0], rows[1]})
+    assert all(file.name.startswith("card-") for file in rows.values())
 
 
 def test_large_project_is_described_quickly(studio: FilmStudio, tmp_path: Path) -> None:

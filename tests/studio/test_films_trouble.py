@@ -13,6 +13,7 @@ from tests.helpers.studio_films import FilmStudio, read_picture
 from vidcolor.errors import InputError
 from vidcolor.project.api import Project
 from vidcolor.studio.films import jobs as film_jobs
+from vidcolor.studio.films import shot_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -144,6 +145,32 @@ def test_film_in_a_folder_without_permission_does_not_hide_others(
     assert shown == dict.fromkeys(ids, "new")
     assert studio.film(ids[0])["state"] == "new"
     assert studio.get(f"/api/films/{ids[0]}/frames/0").status_code == 404
+
+
+@pytest.mark.parametrize("is_upload", [False, True])
+def test_film_that_is_renamed_while_loops_are_made_is_one_line(
+    studio: FilmStudio, source: Path, is_upload: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if is_upload:
+        folder = shutil.copytree(source.parent, studio.settings.uploads_dir / "abc")
+        source = folder / source.name
+        film_id = studio.upload(source, "Reise 1931.mkv")
+    else:
+        film_id = studio.add(source)
+    assert studio.post(f"/api/films/{film_id}/shots/2/loop").status_code == 202
+    choose_analysis = shot_frames.choose_analysis
+
+    def rename_and_choose(*arguments: Any) -> Any:
+        source.rename(source.with_name("renamed.mkv"))
+        return choose_analysis(*arguments)
+
+    monkeypatch.setattr(shot_frames, "choose_analysis", rename_and_choose)
+    with pytest.raises(InputError) as error:
+        studio.run("loop", film_id)
+    name = "Reise 1931.mkv" if is_upload else source
+    assert str(error.value) == (
+        f"{name}: was moved, renamed or removed while vidcolor used it; put it back, and try again"
+    )
 
 
 def test_reference_needs_room(studio: FilmStudio, source: Path, tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Names of files for people. No uploaded file has such a name on the server."""
+"""Names of files for people. No uploaded photo or film has such a name on the server.
+
+References of films keep a cleaned name with a digest, because they stay beside the project.
+"""
 
 from __future__ import annotations
 

@@ -295,6 +295,8 @@ def test_reference_is_for_a_shot_or_for_the_film(
     state = session.get(f"/api/films/{film}")
     found = [row["frame"] for row in state["shots"][1]["references"] + state["references"]]
     assert found == [10, None]
+    names = page.locator(".film-row-name").all_inner_texts()
+    assert [re.sub("-[0-9a-f]{12}", "", name) for name in names] == [picture.name] * 2
     assert page.evaluate(HAS_FOCUS)
     for _ in found:
         page.keyboard.press("Control+z")

@@ -114,6 +114,7 @@ async def add_reference(
     if_match: RevisionHeader,
     services: ServicesDep,
     client: ClientDep,
+    name: Annotated[str, Query(min_length=1, max_length=1000)] = "reference",
     frame: Annotated[int | None, Query(ge=0)] = None,
     evidence: Annotated[str | None, Query(max_length=2000)] = None,
     by: Annotated[str | None, Query(max_length=100)] = None,
@@ -122,8 +123,8 @@ async def add_reference(
     films = services.films
     row = await run_in_threadpool(films.get, film_id, client)
     await receive_reference(
-        films, row, parse_revision(if_match), request.stream(), services.settings.max_photo_bytes,
-        frame=frame, evidence=evidence, by=by,
+        films, row, parse_revision(if_match), name, request.stream(),
+        services.settings.max_photo_bytes, frame=frame, evidence=evidence, by=by,
     )  # fmt: skip
     return await _respond(films, row)
 

@@ -41,6 +41,18 @@ if TYPE_CHECKING:
 
 MAX_RATE = 240.0
 """Highest rate of frames per second that counts. The header of a film may state any rate."""
+_ERRORS = (VidcolorError, FileNotFoundError)
+"""Errors of films. People may move or delete a film and its project while a job runs."""
+
+
+def _describe_error(error: VidcolorError | FileNotFoundError, row: FilmRow) -> VidcolorError:
+    """Return the error of a job for people."""
+    if isinstance(error, VidcolorError):
+        return type(error)(hide_path(str(error), row))
+    name = row.name if row.is_upload else error.filename or row.name
+    return InputError(
+        f"{name}: was moved, renamed or removed while vidcolor used it; put it back, and try again"
+    )
 
 
 def run_analyze(context: JobContext, job: Job) -> dict[str, Any]:
@@ -64,11 +76,11 @@ def run_analyze(context: JobContext, job: Job) -> dict[str, Any]:
             options = ColorizeOptions(model=context.settings.model)
             project = Project.new(row.path, row.project_path, options, progress=report)
             warnings = project.warnings
-    except VidcolorError as error:
-        text = hide_path(str(error), row)
-        table.set_error(row.id, text)
+    except _ERRORS as error:
+        described = _describe_error(error, row)
+        table.set_error(row.id, str(described))
         context.events.publish_revision("film", row.id, 0, row.viewer)
-        raise type(error)(text) from error
+        raise described from error
     _keep_source_facts(project, row, context.settings)
     table.set_error(row.id, None)
     context.events.publish_revision("film", row.id, project.revision, row.viewer)
@@ -147,12 +159,12 @@ def run_render(context: JobContext, job: Job) -> dict[str, Any]:
     """
     table, settings = FilmTable(context.database), context.settings
     row, started = table.get(job.subject), time.monotonic()
-    project = Project.open(row.project_path)
-    _ = project.history  # changes that were made by hand count as a revision
-    revision = project.revision
-    run, confidence = make_run_options(project.options, settings), None
-    colorizer = _get_colorizer(context, project) if settings.engine == "local" else None
     try:
+        project = Project.open(row.project_path)
+        _ = project.history  # changes that were made by hand count as a revision
+        revision = project.revision
+        run, confidence = make_run_options(project.options, settings), None
+        colorizer = _get_colorizer(context, project) if settings.engine == "local" else None
         target = choose_target(project, job.options.get("suffix"))
         if not (row.is_upload or job.options.get("replace")):
             _check_replaceable(target, row)
@@ -160,8 +172,8 @@ def run_render(context: JobContext, job: Job) -> dict[str, Any]:
             confidence = target.with_name(f"{target.stem}.confidence{target.suffix}")
             run = run.replace(confidence=confidence)
         result = project.render(target, run, colorizer=colorizer, progress=context.report)
-    except VidcolorError as error:
-        raise type(error)(hide_path(str(error), row)) from error
+    except _ERRORS as error:
+        raise _describe_error(error, row) from error
     warnings = [hide_path(text, row) for text in result.warnings]
     try:
         remove_reports(row)
@@ -211,6 +223,13 @@ def run_loop(context: JobContext, job: Job) -> dict[str, Any]:
         VidcolorError: the shot does not exist, or see `write_loops`.
     """
     row = FilmTable(context.database).get(job.subject)
+    try:
+        return _write_loops(context, job, row)
+    except _ERRORS as error:
+        raise _describe_error(error, row) from error
+
+
+def _write_loops(context: JobContext, job: Job, row: FilmRow) -> dict[str, Any]:
     project = Project.open(row.project_path)
     _ = project.history  # changes that were made by hand count as a revision
     number, document = int(job.options["shot"]), project.document
@@ -224,12 +243,9 @@ def run_loop(context: JobContext, job: Job) -> dict[str, Any]:
         for suffix in LOOP_SUFFIXES
     }
     run = make_run_options(project.options, context.settings)
-    try:
-        times = write_loops(
-            project, number - 1, targets, run, _get_colorizer(context, project), context.report
-        )
-    except VidcolorError as error:
-        raise type(error)(hide_path(str(error), row)) from error
+    times = write_loops(
+        project, number - 1, targets, run, _get_colorizer(context, project), context.report
+    )
     cache.put(locate_loop(cache, row.id, rev, "color", ".json"), json.dumps(times).encode())
     cache.note_written(sum(path.stat().st_size for path in targets.values()))
     context.events.publish_revision("film", row.id, project.revision, row.viewer)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -18,6 +20,7 @@ from vidcolor.project.store import SUFFIX
 from vidcolor.studio.content import detect_content
 from vidcolor.studio.errors import RequestError, TooLargeError, UnsupportedError
 from vidcolor.studio.films.changes import ChangeModel, Frame
+from vidcolor.studio.names import clean_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,7 +30,12 @@ if TYPE_CHECKING:
     from vidcolor.studio.films.rows import FilmRow
     from vidcolor.studio.films.service import FilmService
 
-_DIGEST_LENGTH = 16
+_DIGEST_LENGTH = 12
+_MAX_STEM_BYTES = 120
+"""Maximum size of the part of a stored name that comes from people. With the rest it is less than
+the 143 bytes that encrypted file systems allow."""
+_SPECIAL = re.compile(r'[<>:"|?*%]')
+"""Characters that Windows forbids in names, and the one that starts the number of a sequence."""
 FOLDER_SUFFIX = ".references"
 """Suffix of the directory of references: NAME.references beside NAME.vidcolor.json."""
 
@@ -55,6 +63,7 @@ async def receive_reference(
     films: FilmService,
     row: FilmRow,
     revision: int,
+    name: str,
     parts: AsyncIterator[bytes],
     max_bytes: int,
     **values: Any,
@@ -65,6 +74,7 @@ async def receive_reference(
         films: the films.
         row: the film.
         revision: revision of the project that the client has seen.
+        name: name of the image for people, which becomes a part of the name that is stored.
         parts: the bytes of the image.
         max_bytes: maximum size of the image.
         values: `frame`, `evidence` and `by` of the reference.
@@ -101,7 +111,7 @@ async def receive_reference(
             await films.pictures.check_reference(row, partial)
         except VidcolorError as error:  # it names the file that was received
             raise type(error)(str(error).replace(str(partial), "the image")) from error
-        target = folder / f"{digest.hexdigest()[:_DIGEST_LENGTH]}{content.suffix}"
+        target = _choose_target(folder, name, digest.hexdigest(), content.suffix)
         is_new = not target.exists()
         partial.replace(target)
         path = to_stored_path(target, row.project_path.parent)
@@ -115,3 +125,18 @@ async def receive_reference(
         partial.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # it has other images
             folder.rmdir()
+
+
+def _choose_target(folder: Path, name: str, digest: str, suffix: str) -> Path:
+    """Return the path of an image in a folder; that of an image with the same content if any."""
+    ending = f"-{digest[:_DIGEST_LENGTH]}{suffix}"
+    stored = next(folder.glob(f"*{ending}"), None)
+    return stored or folder / f"{_make_stem(name)}{ending}"
+
+
+def _make_stem(name: str) -> str:
+    """Return the start of a name of a file, without folders and special characters."""
+    stem = PurePosixPath(_SPECIAL.sub("_", clean_name(name))).stem
+    # A character at the limit is dropped, not cut.
+    kept = stem.encode()[:_MAX_STEM_BYTES].decode(errors="ignore").strip(" .")
+    return kept or "reference"

@@ -9,6 +9,9 @@ import { addReference } from "./film-api.js";
 /** @typedef {import("./film-store.js").FilmStore} FilmStore */
 /** @typedef {import("./types.js").Film} Film */
 
+/** Name of a pasted picture. It is stored in the project, so it does not depend on the language. */
+const PASTED_NAME = "pasted picture";
+
 /**
  * Ask where the colors of a picture apply, and add it.
  *
@@ -46,12 +49,13 @@ async function send(store, file, choice) {
 }
 
 /**
- * Return the picture in what is pasted.
+ * Return the picture in what is pasted, with a name for people: browsers give all of them one name.
  *
  * @param {ClipboardEvent} event
  * @returns {File | null}
  */
 export function findPastedPicture(event) {
   const files = [...(event.clipboardData?.files ?? [])];
-  return files.find((file) => file.type.startsWith("image/")) ?? null;
+  const found = files.find((file) => file.type.startsWith("image/"));
+  return found ? new File([found], PASTED_NAME, { type: found.type }) : null;
 }

@@ -189,14 +189,14 @@ export function reportUrl(id, format) {
  * Add a reference picture.
  *
  * @param {string} id
- * @param {Blob} file
+ * @param {File} file
  * @param {{frame: number | null, evidence: string | null, revision: number}} options `frame` is the
  *   one that the picture shows; null for the shots that it matches
  * @returns {Promise<{film: Film} | {current: Film}>}
  */
 export async function addReference(id, file, { frame, evidence, revision }) {
   try {
-    const path = withQuery(filmPath(id, "/references"), { frame, evidence });
+    const path = withQuery(filmPath(id, "/references"), { name: file.name, frame, evidence });
     const film = await request(path, { method: "POST", body: file, revision, patience: "all" });
     return { film };
   } catch (error) {
