@@ -81,7 +81,13 @@ def test_sdist_contains_what_the_tests_need(distributions: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["*.whl", "*.tar.gz"], ids=["wheel", "sdist"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("*.whl", id="wheel"),
+        pytest.param("*.tar.gz", id="sdist", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_distribution_works_in_an_empty_environment(
     kind: str, distributions: Path, tmp_path: Path
 ) -> None:

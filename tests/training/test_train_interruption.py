@@ -56,7 +56,13 @@ def test_trained_weights_colorize(uninterrupted: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("signal_number", "workers"), [(signal.SIGKILL, 0), (signal.SIGINT, 1)])
+@pytest.mark.parametrize(
+    ("signal_number", "workers"),
+    [
+        (signal.SIGINT, 1),
+        pytest.param(signal.SIGKILL, 0, marks=pytest.mark.exhaustive),
+    ],
+)
 def test_interrupted_run_resumes_to_the_same_weights(
     album: Path,
     uninterrupted: Path,

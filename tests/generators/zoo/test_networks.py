@@ -14,6 +14,9 @@ from vidcolor.generators.store.architectures import (
 )
 from vidcolor.generators.store.checkpoints import fold_reparametrizations
 
+LARGEST = ("deoldify-wide", "ddcolor-large")
+"""Architectures whose test takes long. The others test the same building blocks."""
+
 # Outputs of the original implementations by architecture and input size: the values at six
 # positions, and maximum minus minimum. 80 is not a multiple of 32, which is a special case in
 # DeOldify's U-Net.
@@ -80,7 +83,13 @@ def empty_hints(x):
 
 @pytest.mark.slow
 @torch.inference_mode()
-@pytest.mark.parametrize("name", REFERENCE_OUTPUTS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.exhaustive if name in LARGEST else ())
+        for name in REFERENCE_OUTPUTS
+    ],
+)
 def test_outputs_match_upstream(name):
     published = make_state_dict(name)
     assert len(published) == NUM_KEYS[name]

@@ -331,6 +331,7 @@ STEP = """async ([key, times]) => {
 }"""
 
 
+@pytest.mark.exhaustive
 def test_scrubbing_keeps_the_memory_flat_and_then_the_page_rests(
     studio: StudioProcess, film: str, visitor: Callable[..., Visitor]
 ) -> None:
