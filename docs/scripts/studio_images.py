@@ -166,7 +166,7 @@ def show_film(context: BrowserContext, server: StudioProcess) -> None:
     wait_for_picture(page)
     page.mouse.move(5, 400)
     save(page, "studio-film.webp")
-    page.get_by_text("Review", exact=True).click()
+    page.get_by_role("link", name="Review", exact=True).click()
     wait_for_picture(page)
     page.wait_for_timeout(8000)
     save(page, "studio-review.webp")

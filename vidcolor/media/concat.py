@@ -19,7 +19,7 @@ from vidcolor.media.encoders import find_restoring_filter
 from vidcolor.media.input_formats import list_whitelists
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from vidcolor.media.probe import VideoInfo
     from vidcolor.media.writer import VideoWriter
 
+_MAX_KEPT_BYTES = 32 << 20
+"""Size of a segment in bytes up to which its packets are kept, because opening it again takes
+longer."""
 _LENGTH_PREFIXED = b"\x01"
 """First byte of extradata if packets have length prefixes (ISO/IEC 14496-15)."""
 
@@ -70,15 +73,25 @@ def measure_reordering(path: Path) -> tuple[int, int]:
     Raises:
         OutputError: the segment cannot be read.
     """
-    ranks = _rank_frames(path)
+    ranks = _rank_frames(_demux_segment(path))
     return len(ranks), int(np.max(np.arange(len(ranks)) - ranks, initial=0))
 
 
-def _rank_frames(path: Path) -> NDArray[np.int64]:
+def _rank_frames(packets: Iterable[av.Packet[Any]]) -> NDArray[np.int64]:
     """Return for each packet in file order the number of frames that are presented before it."""
-    pts = np.fromiter((packet.pts or 0 for packet in _demux_segment(path)), np.int64)
+    pts = np.fromiter((packet.pts or 0 for packet in packets), np.int64)
     # The inverse of the order of presentation, which is a permutation.
     return np.argsort(np.argsort(pts, kind="stable"))
+
+
+def _read_segment(
+    path: Path, is_self_contained: bool
+) -> tuple[NDArray[np.int64], Iterable[av.Packet[Any]]]:
+    """Return the ranks of the packets of a segment, and the packets; see `_demux_segment`."""
+    if path.stat().st_size > _MAX_KEPT_BYTES:
+        return _rank_frames(_demux_segment(path)), _demux_segment(path, is_self_contained)
+    packets = [*_demux_segment(path, is_self_contained)]
+    return _rank_frames(packets), packets
 
 
 def _demux_segment(path: Path, is_self_contained: bool = False) -> Iterator[av.Packet[Any]]:
@@ -118,13 +131,12 @@ def concat_segments(
     step = pts[1] - pts[0] if len(pts) > 1 else max(1, end_pts - pts[0])
     position = 0
     for segment in segments:
-        ranks = _rank_frames(segment.path)
+        ranks, packets = _read_segment(segment.path, not writer.has_global_header)
         if len(ranks) != segment.end - segment.start or position != segment.start:
             raise OutputError(
                 f"{segment.path}: expected {segment.end - segment.start} frames, got {len(ranks)}; "
                 "delete the file and try again"
             )
-        packets = _demux_segment(segment.path, not writer.has_global_header)
         for rank, packet in zip(ranks, packets, strict=True):
             number = segment.start + int(rank)
             # The first packets need DTS before the first PTS, which are extrapolated.

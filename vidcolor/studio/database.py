@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA_VERSION = 1
+_CACHE_KIB = 256
+"""Size of the page cache of each connection."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS uploads (
     id TEXT PRIMARY KEY,
@@ -173,6 +175,8 @@ class Database:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
+            # Each of about 40 threads has a connection. By default it keeps 2 MB.
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             self._local.connection = connection
         return connection
 
