@@ -250,7 +250,7 @@ def test_a_conflict_shows_both_changes(
     assert session.get(f"/api/films/{film}")["shots"][0]["vividness"] == 0.25
 
 
-def test_a_typo_in_the_project_is_named_until_it_is_mended(
+def test_a_typo_in_the_project_is_named_until_it_is_corrected(
     studio: StudioProcess, film: str, film_path: Path, visitor: Callable[..., Visitor]
 ) -> None:
     project = film_path.with_name("reel.vidcolor.json")

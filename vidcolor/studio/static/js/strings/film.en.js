@@ -12,7 +12,7 @@ export const film = {
   "film.gone": "This film does not exist, or was deleted.",
   "film.deleted": "The film was deleted.",
   "film.offline": "The server does not answer.",
-  "film.problem": "{error}. This page goes on when the file is mended.",
+  "film.problem": "{error}. This page continues when the file is correct.",
   "film.more.one": "and 1 more",
   "film.more.other": "and {count} more",
 
