@@ -260,3 +260,16 @@ def test_a_deleted_photo_leaves_no_result_of_a_job_that_still_runs(photos, monke
     with pytest.raises(Exception, match="deleted"):
         run_photo(context, job)
     assert not (services.settings.data_dir / "photos" / photo).exists()
+
+
+def test_damage_is_named(photos):
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 60), np.uint8)).save(
+        file, "JPEG"
+    )
+    photo = photos.upload("mill.jpg", file.getvalue()[:-900])
+    photos.run_jobs()
+    assert "damaged" in photos.get(photo).json()["notice"]
+    whole = photos.upload("whole.jpg", file.getvalue())
+    photos.run_jobs()
+    assert photos.get(whole).json()["notice"] is None

@@ -51,6 +51,7 @@ def run_photo(context: JobContext, job: Job) -> dict[str, Any]:
         "name": make_result_name(row.name, path.suffix),
         "seconds": round(result.seconds, 2),
         "warnings": [hide_path(text, row) for text in result.warnings],
+        "damaged": result.damaged,
     }
 
 

@@ -125,7 +125,7 @@ class PhotoService:
             "can_undo": bool(revision.past),
             "can_redo": bool(revision.future),
             "output": row.output,
-            "notice": _describe_tint(row),
+            "notice": _describe_fault(row, job),
             "error": row.error,
             "job": None if job is None else job.to_json(),
             "result": _describe_result(row),
@@ -293,8 +293,10 @@ def _describe_result(row: PhotoRow) -> dict[str, Any] | None:
     return {"revision": row.result_revision, "bytes": size, "name": name}
 
 
-def _describe_tint(row: PhotoRow) -> str | None:
-    """Return a line about a photo that is not black and white."""
+def _describe_fault(row: PhotoRow, job: Job | None) -> str | None:
+    """Return a line about a photo that is damaged, or not black and white."""
+    if job is not None and job.result is not None and job.result.get("damaged"):
+        return "The file is damaged: what cannot be read is filled in."
     if row.tint == "color":
         return "This photo is already in color; its color is replaced."
     return None
