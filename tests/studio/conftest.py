@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.helpers.studio_films import FilmStudio
+    from vidcolor.colorizer import Colorizer
+
 
 @pytest.fixture
 def studio_settings(tmp_path: Path) -> StudioSettings:
@@ -57,3 +60,24 @@ def attacked(shared_studio_server: StudioProcess) -> Iterator[StudioProcess]:
     log = (shared_studio_server.data_dir / "logs" / "studio.log").read_text()
     assert [line for line in log.splitlines() if json.loads(line)["level"] == "error"] == []
     assert not [line for line in shared_studio_server.errors if "Traceback" in line]
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a film of two shots and its project, which tests copy."""
+    from tests.helpers.projects import write_film
+    from vidcolor.project.api import Project
+
+    folder = tmp_path_factory.mktemp("made")
+    Project.new(write_film(folder / "reel.mkv"))
+    return folder
+
+
+@pytest.fixture
+def studio(tmp_path: Path, flat: Colorizer) -> Iterator[FilmStudio]:
+    """A studio with films in this process."""
+    from tests.helpers.studio_films import FilmStudio
+
+    studio = FilmStudio(tmp_path / "data", flat)
+    yield studio
+    studio.close()

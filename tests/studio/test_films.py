@@ -25,25 +25,9 @@ from vidcolor.studio.films import watcher
 from vidcolor.studio.films.describe import describe_document, dump_shot_revs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from vidcolor.colorizer import Colorizer
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a film and its project."""
-    folder = tmp_path_factory.mktemp("made")
-    Project.new(write_film(folder / "reel.mkv"))
-    return folder
-
-
-@pytest.fixture
-def studio(tmp_path: Path, flat: Colorizer) -> Iterator[FilmStudio]:
-    studio = FilmStudio(tmp_path / "data", flat)
-    yield studio
-    studio.close()
 
 
 @pytest.fixture

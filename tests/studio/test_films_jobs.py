@@ -13,28 +13,10 @@ from tests.helpers.projects import CUT, NUM_FRAMES, write_film
 from tests.helpers.studio_films import FilmStudio
 from vidcolor.errors import UsageError
 from vidcolor.media.preview import DisplayReader
-from vidcolor.project.api import Project
 from vidcolor.studio.films.loops import choose_loop_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-    from vidcolor.colorizer import Colorizer
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    Project.new(write_film(folder / "reel.mkv"))
-    return folder
-
-
-@pytest.fixture
-def studio(tmp_path: Path, flat: Colorizer) -> Iterator[FilmStudio]:
-    studio = FilmStudio(tmp_path / "data", flat)
-    yield studio
-    studio.close()
 
 
 @pytest.fixture

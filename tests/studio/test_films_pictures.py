@@ -10,33 +10,18 @@ import numpy as np
 import pytest
 
 from tests.helpers.clips import ClipMaker, ffmpeg
-from tests.helpers.projects import CUT, write_film
+from tests.helpers.projects import CUT
 from tests.helpers.studio_films import FilmStudio, read_picture
 from vidcolor.media.preview import DisplayReader
 from vidcolor.project.api import Project
 from vidcolor.studio.films.tasks import encode_picture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from vidcolor.colorizer import Colorizer
     from vidcolor.imaging.types import Rgb
-
-
-@pytest.fixture
-def studio(tmp_path: Path, flat: Colorizer) -> Iterator[FilmStudio]:
-    studio = FilmStudio(tmp_path / "data", flat)
-    yield studio
-    studio.close()
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a film of two shots and its project."""
-    folder = tmp_path_factory.mktemp("made")
-    Project.new(write_film(folder / "reel.mkv"))
-    return folder
 
 
 @pytest.fixture

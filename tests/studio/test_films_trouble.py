@@ -11,32 +11,16 @@ import pytest
 from tests.helpers.projects import NUM_FRAMES, write_color_image, write_film
 from tests.helpers.studio_films import FilmStudio, read_picture
 from vidcolor.errors import InputError
-from vidcolor.project.api import Project
 from vidcolor.studio.films import jobs as film_jobs
 from vidcolor.studio.films import shot_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     import httpx
 
     from vidcolor.colorizer import Colorizer
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a film and its project."""
-    folder = tmp_path_factory.mktemp("made")
-    Project.new(write_film(folder / "reel.mkv"))
-    return folder
-
-
-@pytest.fixture
-def studio(tmp_path: Path, flat: Colorizer) -> Iterator[FilmStudio]:
-    studio = FilmStudio(tmp_path / "data", flat)
-    yield studio
-    studio.close()
 
 
 @pytest.fixture

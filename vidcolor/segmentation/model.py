@@ -111,6 +111,7 @@ class SegmentationModel:
     ) -> None:
         """Wrap networks in evaluation mode; `backbone` is prepared by `EmbeddedGenerator`."""
         self._network = network.eval().requires_grad_(False).to(device, torch_dtype(precision))
+        # torch's stubs lack this keyword.
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._backbone, self._device = backbone, torch.device(device)
         self.pool = single_threaded_pool(1) if self._device.type == "cpu" else None
