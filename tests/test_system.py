@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -129,6 +130,59 @@ except SystemExit as end:
 """
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert process.stdout == "3\n", process.stderr
+
+
+def run_with_heaps(code: str, *, reduce: bool) -> str:
+    """Return what a process prints to standard error that uses the C library directly."""
+    setup = (
+        "import ctypes, sys, threading\n"
+        "from vidcolor.system import reduce_heap_fragmentation\n"
+        "libc = ctypes.CDLL(None)\n"
+        "libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]\n"
+    )
+    call = "reduce_heap_fragmentation()\n" if reduce else ""
+    command = [sys.executable, "-c", setup + call + code]
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    return process.stderr
+
+
+needs_glibc = pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="heaps of the GNU C library"
+)
+
+
+@needs_glibc
+def test_threads_share_two_heaps() -> None:
+    code = """
+barrier = threading.Barrier(12)
+def allocate():
+    barrier.wait()
+    libc.malloc(1000)
+    barrier.wait()
+threads = [threading.Thread(target=allocate) for _ in range(12)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+libc.malloc_stats()
+"""
+    assert run_with_heaps(code, reduce=False).count("Arena ") > 2
+    assert run_with_heaps(code, reduce=True).count("Arena ") == 2
+
+
+@needs_glibc
+def test_large_blocks_stay_outside_the_heaps_after_larger_ones_were_freed() -> None:
+    code = """
+libc.free(libc.malloc(8 << 20))
+size = ctypes.c_size_t.from_address(libc.malloc(1 << 20) - ctypes.sizeof(ctypes.c_size_t))
+sys.stderr.write("outside" if size.value & 2 else "inside")  # IS_MMAPPED of glibc
+"""
+    assert run_with_heaps(code, reduce=False) == "inside"
+    assert run_with_heaps(code, reduce=True) == "outside"
+
+
+def test_heaps_of_other_c_libraries_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ctypes.CDLL", lambda _: object())
+    system.reduce_heap_fragmentation()
 
 
 def test_garbage_collection_stays_off_where_it_was_off() -> None:

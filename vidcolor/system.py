@@ -41,6 +41,16 @@ _UNSUPPORTED = (errno.EINVAL, errno.ENOTSUP)
 """Errors of file systems that cannot flush a file or directory."""
 _REPLACE_DELAYS_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Delays between attempts to replace a file that another program has open, in seconds."""
+_MALLOC_OPTIONS = (
+    # Blocks of at least this size, in bytes, are returned to the system when they are freed. By
+    # default, glibc raises this limit to the largest block that was ever freed; later blocks of
+    # that size then leave holes in the heaps.
+    (-3, 128 << 10),  # M_MMAP_THRESHOLD
+    # By default, each thread has a heap of its own, up to eight for each core. What one thread has
+    # freed is of no use to the others.
+    (-8, 2),  # M_ARENA_MAX
+)
+"""Options and values of ``mallopt``, from ``malloc.h`` of the GNU C library."""
 _WINDOWS_RESERVED = re.compile(
     r'(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[1-9¹²³])\s*(\..*)?$|.*[. ]$|.*[<>:"|?*\x00-\x1f]',
     re.IGNORECASE | re.DOTALL,
@@ -203,7 +213,23 @@ def get_cpu_flags() -> frozenset[str]:
     return frozenset(next((line for line in lines if line.startswith("flags")), "").split())
 
 
-# Interpreter
+# Interpreter and C library
+
+
+def reduce_heap_fragmentation() -> None:
+    """Keep the memory of a process small in which many threads use blocks of many sizes.
+
+    Only has an effect with the GNU C library (most Linux systems), and only if the process has not
+    started threads yet. Processes that it starts are not affected.
+    """
+    if sys.platform == "win32":
+        return
+    import ctypes
+
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        for option, value in _MALLOC_OPTIONS:
+            set_option(option, value)
 
 
 @contextlib.contextmanager

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import platform
 import queue
+import re
 import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -18,6 +21,9 @@ from vidcolor import cli
 from vidcolor.cli.studio import StudioOptions
 from vidcolor.studio.server import DRAIN_SECONDS
 from vidcolor.studio.settings import StudioSettings
+
+HEAP_BYTES = 64 << 20
+"""Address space that the GNU C library reserves for the heap of a thread, and its alignment."""
 
 
 def run_command(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
@@ -141,6 +147,18 @@ def test_server_loads_neither_torch_nor_ffmpeg(shared_studio_server: StudioProce
     assert shared_studio_server.process is not None
     maps = Path(f"/proc/{shared_studio_server.process.pid}/maps").read_text()
     assert not [name for name in ("libtorch", "libavcodec", "cv2", "PIL") if name in maps]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="heaps of the GNU C library")
+def test_threads_of_the_server_share_two_heaps(shared_studio_server: StudioProcess) -> None:
+    """Otherwise each thread has one, and its memory grows for as long as it is used."""
+    with shared_studio_server.client() as client, ThreadPoolExecutor(20) as pool:
+        list(pool.map(lambda _: client.get("/api/jobs").raise_for_status(), range(100)))
+    assert shared_studio_server.process is not None
+    maps = Path(f"/proc/{shared_studio_server.process.pid}/maps").read_text()
+    areas = re.findall(r"^(\w+)-(\w+) rw-p .*\n\2-(\w+) ---p", maps, re.MULTILINE)
+    sizes = [(int(start, 16) % HEAP_BYTES, int(end, 16) % HEAP_BYTES) for start, _, end in areas]
+    assert sizes.count((0, 0)) <= 1  # the first heap is not reserved in advance
 
 
 def test_every_option_reaches_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

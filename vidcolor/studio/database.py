@@ -1,8 +1,8 @@
 """The SQLite database of the studio: uploads, photos, films, jobs, events and the audit log.
 
 Every method of a service that changes rows does so in one transaction, so that a server which is
-killed at any moment leaves no row half-written. Connections belong to threads, because SQLite locks
-the file and not the connection.
+killed at any moment leaves no row half-written. Each thread has a connection of its own while it
+runs, because a transaction belongs to a connection.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+from collections import deque
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import OutputError
@@ -136,6 +137,16 @@ def is_database_failure(error: BaseException) -> bool:
     return type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError)
 
 
+class _Loan:
+    """A connection that one thread uses. It is idle again when the thread ends."""
+
+    def __init__(self, connection: sqlite3.Connection, idle: deque[sqlite3.Connection]) -> None:
+        self.connection, self._idle = connection, idle
+
+    def __del__(self) -> None:
+        self._idle.append(self.connection)
+
+
 class Database:
     """Connections to one database file. Thread-safe, and safe across processes."""
 
@@ -147,6 +158,8 @@ class Database:
         """
         self.path = path
         self._local = threading.local()
+        self._idle: deque[sqlite3.Connection] = deque()
+        """Connections of threads that have ended."""
         try:
             with self.transaction() as connection:
                 version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -168,16 +181,29 @@ class Database:
     @property
     def connection(self) -> sqlite3.Connection:
         """The connection of this thread, in autocommit mode, with rows that have names."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            # Each of about 40 threads has a connection. By default it keeps 2 MB.
-            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-            self._local.connection = connection
+        loan: _Loan | None = getattr(self._local, "loan", None)
+        if loan is None:
+            # The thread pool of the server ends threads that are idle for some seconds and starts
+            # others. Without reuse, memory and open files would grow: a connection refers to its
+            # cache of statements and that one to it, so that it is closed by the garbage collector,
+            # minutes later.
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = self._connect()
+            loan = self._local.loan = _Loan(connection, self._idle)
+        return loan.connection
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=30, isolation_level=None, check_same_thread=False
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        # Up to 40 threads of the pool have one each. By default it keeps 2 MB.
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         return connection
 
     @contextlib.contextmanager
@@ -187,8 +213,9 @@ class Database:
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
+            if connection.in_transaction:  # `executescript` commits by itself
+                connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # some failures, such as a full disk, end it
+                connection.execute("ROLLBACK")
             raise
-        if connection.in_transaction:  # `executescript` commits by itself
-            connection.execute("COMMIT")
