@@ -21,9 +21,11 @@ from typing import Any
 from transcode_ratio import make_film
 
 from vidcolor.color.ycbcr import Coding, recode
-from vidcolor.colorizer import Colorizer, ProxyPrediction
+from vidcolor.colorizer import Colorizer
 from vidcolor.film.plan import plan_film
 from vidcolor.film.shots import detect_shots
+from vidcolor.generators.predictor import FramePredictor, PredictionArrays
+from vidcolor.imaging.types import FloatArray
 from vidcolor.media.decode import VideoReader
 from vidcolor.media.frames import compose_frame
 from vidcolor.media.writer import VideoWriter
@@ -38,13 +40,21 @@ stage_seconds: dict[str, float] = defaultdict(float)
 """Time of each stage, in seconds."""
 
 
+class TimedFramePredictor(FramePredictor):
+    """Measures the time of the generator."""
+
+    def predict(self, *args: Any, **kwargs: Any) -> PredictionArrays:
+        """Predict and measure; see `FramePredictor.predict`."""
+        with time_stage("generator"):
+            return super().predict(*args, **kwargs)
+
+
 class TimedColorizer(Colorizer):
     """A colorizer that measures the time of the generator."""
 
-    def predict(self, *args: Any, **kwargs: Any) -> list[ProxyPrediction]:
-        """Predict and measure; see `Colorizer.predict`."""
-        with time_stage("generator"):
-            return super().predict(*args, **kwargs)
+    def prepare_proxy(self, proxy: FloatArray) -> FramePredictor:
+        """Prepare to predict and measure; see `Colorizer.prepare_proxy`."""
+        return TimedFramePredictor(self._predictor, proxy)
 
 
 @contextmanager

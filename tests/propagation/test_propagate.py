@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import cv2
 import numpy as np
@@ -37,7 +37,10 @@ class NoisyPredictor:
         self.frames: list[int] = []
         self.hints: list[HintArrays] = []
 
-    def predict(self, item: int, hints: HintArrays | None = None) -> KeyframePrediction:
+    def prepare(self, item: int) -> Callable[[HintArrays | None], KeyframePrediction]:
+        return lambda hints: self._predict(item, hints)
+
+    def _predict(self, item: int, hints: HintArrays | None) -> KeyframePrediction:
         self.frames.append(item)
         if hints is not None:
             self.hints.append(hints)
@@ -52,7 +55,8 @@ class NoisyPredictor:
 
 def propagate(frames: list[FloatArray], predictor: NoisyPredictor) -> list[FloatArray]:
     intervals = split_intervals(make_flow_frames(frames), DisFlow())
-    found = list(Propagator(predictor.predict, predictor.accepts_hints).propagate(intervals))
+    propagator = Propagator(predictor.prepare, predictor.accepts_hints, DisFlow())
+    found = list(propagator.propagate(intervals))
     assert [frame.item for frame in found] == list(range(len(frames)))
     return [frame.color for frame in found]
 
@@ -113,6 +117,49 @@ def test_color_adapts_if_predictions_change_much() -> None:
     errors = propagate_static(np.where(np.arange(129) < 48, 0, 50))
     assert errors[0] < 1
     assert errors[-1] > 30
+
+
+def make_return(scene: FloatArray, exposure: float = 1.0) -> list[FloatArray]:
+    """Return a pan to the right and back: the parts on the left are out of the picture meanwhile.
+
+    The luma changes to `exposure` times its value until the end.
+    """
+    positions = [0] * 4 + [*range(0, 96, 4)] + [96] * 20 + [*range(96, 0, -4)] + [0] * 20
+    gains = np.linspace(1, exposure, len(positions), dtype=np.float32)
+    return [
+        gain * scene[:48, position : position + 64]
+        for gain, position in zip(gains, positions, strict=True)
+    ]
+
+
+def measure_return(frames: list[FloatArray]) -> float:
+    """Return the mean change of a* from the first to the last frame.
+
+    The predictions of the second half of the film differ by 12 from those of the first.
+    """
+    truth = [np.full((48, 64, 2), 10, np.float32)] * len(frames)
+    offsets = np.where(np.arange(len(frames)) < len(frames) // 2, 0, 12)
+    errors = mean_errors(propagate(frames, ShiftingPredictor(truth, offsets)), truth)[:, 0]
+    return float(errors[-1] - errors[0])
+
+
+@pytest.mark.parametrize("exposure", [1.0, 0.6])
+def test_a_pan_that_returns_shows_the_colors_it_left(exposure: float) -> None:
+    assert abs(measure_return(make_return(make_texture(5, 48, 200), exposure))) < 4
+
+
+def test_what_returns_from_behind_an_object_has_the_color_it_had() -> None:
+    scene, board = make_texture(2)[:48, :64], 0.5 * make_texture(3)[:48, :64] + 0.1
+    widths = [0] * 4 + [*range(0, 60, 3)] + [60] * 20 + [*range(60, 0, -3)] + [0] * 20
+    frames = [np.hstack([board[:, 60 - n : 60], scene[:, n:]]) for n in widths]
+    assert abs(measure_return(frames)) < 4
+
+
+def test_what_comes_in_the_place_of_something_else_is_predicted() -> None:
+    scene, other = make_texture(5, 48, 200), make_texture(6, 48, 200)
+    frames = make_return(scene)
+    frames[48:] = make_return(other)[48:]
+    assert measure_return(frames) > 6
 
 
 @pytest.mark.slow
@@ -186,18 +233,18 @@ def test_number_of_frames_read_ahead_is_bounded() -> None:
     predictor = NoisyPredictor([np.zeros((24, 32, 2), np.float32)] * 200)
     frames: Iterable[FloatArray] = read_frames()
     intervals = split_intervals(make_flow_frames(frames), DisFlow())
-    propagator = Propagator(predictor.predict, predictor.accepts_hints)
+    propagator = Propagator(predictor.prepare, predictor.accepts_hints, DisFlow())
     ahead = [num_read - frame.item for frame in propagator.propagate(intervals)]
     assert max(ahead) <= (LOOKAHEAD + 1) * MAX_INTERVAL + 8
 
 
 @pytest.mark.slow
 def test_propagation_continues_from_the_state_of_any_key_frame_without_a_change() -> None:
-    """Key frames in black film are among them."""
+    """Key frames in black film are among them, and parts that are found in the memory."""
     pan = make_pan(make_texture(3, height=80, width=260), 40, 4, (48, 64))
     black, noise = np.zeros_like(pan[0]), np.random.default_rng(1)
     flash = [noise.random(pan[0].shape, np.float32) for _ in range(3)]
-    frames = [black] * 3 + pan[:20] + flash + pan[20:30] + [black] * 100 + pan[30:]
+    frames = [black] * 3 + pan[:20] + flash + pan[20:30] + [black] * 100 + pan[:0:-1]
     predictor = NoisyPredictor([np.zeros((24, 32, 2), np.float32)] * len(frames), sigma=5)
 
     def colorize(first: int = 0, state: PropagationState | None = None) -> list[PropagatedFrame]:
@@ -208,12 +255,14 @@ def test_propagation_continues_from_the_state_of_any_key_frame_without_a_change(
 
         reference = None if state is None else state.reference
         intervals = split_intervals(read_frames(), DisFlow(), reference=reference)
-        return list(Propagator(predictor.predict, True).propagate(intervals, state))
+        propagator = Propagator(predictor.prepare, True, DisFlow())
+        return list(propagator.propagate(intervals, state))
 
     complete = colorize()
     states = [frame for frame in complete if frame.state is not None]
     assert max(b.item - a.item for a, b in itertools.pairwise(states)) <= MAX_OUTLIER_INTERVAL
     assert any(frame.state.reference is not None for frame in states)
+    assert len(states[-1].state.memory.keyframes) > 1
     for start in states:
         restored = PropagationState.from_arrays(start.state.to_arrays())
         for frame, expected in zip(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vidcolor.options import ColorizeOptions, Resume
     from vidcolor.provenance import Provenance
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 """Version of the file formats in a work directory. Files of another version are not reused."""
 _DIFFERENCES = {
     "weights": "the weights differ",

@@ -216,10 +216,18 @@ class HintAttention(nn.Module):
         if not len(tokens):
             return queries.new_zeros(queries.shape[1], 3)
         keys = self._split_heads(self.embed(tokens[:, :-3]))
-        scores = 2 * queries @ keys.transpose(-1, -2) - keys.square().sum(-1).unsqueeze(-2)
-        weights = torch.softmax(torch.cat([null_scores, scores], dim=-1), dim=-1)[..., 1:]
+        # Scaled dot-product attention needs no matrix of all weights. Two more dimensions hold the
+        # terms of the scores that are no product: the square of a key, and the score of the null
+        # key, which comes first and has the value 0.
+        queries = torch.cat([2 * queries, torch.ones_like(null_scores), null_scores], dim=-1)
+        squares = keys.square().sum(-1, keepdim=True)
+        keys = F.pad(torch.cat([keys, -squares], dim=-1), (0, 1, 1, 0))
+        keys[:, 0, -1] = 1
+        # Keys and values have the same width in the fast kernels.
+        values = F.pad(tokens[:, -3:], (0, keys.shape[-1] - 3, 1, 0)).expand_as(keys)
+        mean = F.scaled_dot_product_attention(queries[None], keys[None], values[None], scale=1.0)
         gain = F.softplus(self.gain).view(-1, 1, 1)
-        spread: Tensor = ((weights @ tokens[:, -3:]) * gain).sum(0)
+        spread: Tensor = (mean[0, ..., :3] * gain).sum(0)
         return spread
 
     def _split_heads(self, embedded: Tensor) -> Tensor:

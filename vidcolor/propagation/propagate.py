@@ -8,10 +8,12 @@ weight, so that it stays while the view changes, unless the prediction differs t
 redescending weight; see Black & Rangarajan, "On the unification of line processes, outlier
 rejection, and robust statistics", IJCV 19, 1996). Most of the detail finer than `DETAIL_SIGMA`
 comes from the key frame's own prediction, because the mean of slightly misaligned predictions is
-blurred. Parts that no earlier key frame shows are predicted again, with the propagated color of the
+blurred. Parts that the last key frame does not show get the color that they had in a remembered key
+frame, if they are found there. The others are predicted again, with the propagated color of the
 rest as hints. The color of a frame between two key frames is interpolated from both.
 
-No state crosses a shot boundary, and at most `LOOKAHEAD` + 1 keyframe intervals are in memory.
+No state crosses a shot boundary, and at most `LOOKAHEAD` + 1 keyframe intervals and the remembered
+key frames are in memory.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from vidcolor.imaging.guided_filter import GuidedUpsampler
 from vidcolor.imaging.resize import resize_linear
 from vidcolor.imaging.smoothstep import smoothstep
 from vidcolor.motion.flow import FlowInput, length, sample
+from vidcolor.propagation.memory import KeyframeMemory, input_from_arrays, input_to_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 
     from vidcolor.generators.predictor import HintArrays
     from vidcolor.imaging.types import FloatArray
+    from vidcolor.motion.flow import FlowEstimator
     from vidcolor.motion.flow_chain import FlowChain
     from vidcolor.propagation.flow_frames import FlowFrame
     from vidcolor.propagation.keyframes import KeyframeInterval
@@ -118,29 +122,33 @@ class PropagationState(NamedTuple):
     """a*, b*, confidence: (h, w, 3) float32."""
     reference: FlowInput | None
     """`FlowFrame.bridged_from` of the key frame."""
+    memory: KeyframeMemory
+    """Earlier key frames of the shot, which may include this one."""
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as arrays, which restore it without a change of any bit."""
-        values = {"mean": self.estimate.color, "weight": self.estimate.weight}
-        arrays: dict[str, NDArray[Any]] = {**values, "color": self.color}
+        arrays = {"mean": self.estimate.color, "weight": self.estimate.weight, "color": self.color}
         if self.reference is not None:
-            names = ("luma", "normalized", "codes")
-            arrays |= {f"reference_{name}": getattr(self.reference, name) for name in names}
-        return arrays
+            arrays |= _add_prefix("reference_", input_to_arrays(self.reference))
+        return arrays | _add_prefix("memory_", self.memory.to_arrays())
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> PropagationState:
         """Restore a state from `to_arrays`."""
-        reference = None
-        if "reference_luma" in arrays:
-            reference = FlowInput(
-                luma=arrays["reference_luma"],
-                normalized=arrays["reference_normalized"],
-                codes=arrays["reference_codes"],
-                is_blank=False,  # a frame without structure is never a reference
-            )
+        inputs = _select_prefix("reference_", arrays)
+        reference = input_from_arrays(inputs) if inputs else None
+        memory = KeyframeMemory.from_arrays(_select_prefix("memory_", arrays))
         estimate = _Estimate(arrays["mean"], arrays["weight"])
-        return cls(estimate, arrays["color"], reference)
+        return cls(estimate, arrays["color"], reference, memory)
+
+
+def _add_prefix(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {prefix + name: array for name, array in arrays.items()}
+
+
+def _select_prefix(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the arrays whose names start with a prefix, without it."""
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
 
 
 class PropagatedFrame(NamedTuple, Generic[T]):
@@ -159,6 +167,8 @@ class _PendingKeyframe(NamedTuple, Generic[T]):
 
     interval: KeyframeInterval[T]
     """Interval that ends with the key frame."""
+    predict: Callable[[HintArrays | None], KeyframePrediction]
+    """Predicts the key frame; see `Propagator`."""
     prediction: _Estimate
     """Prediction without hints."""
 
@@ -168,18 +178,21 @@ class Propagator(Generic[T]):
 
     def __init__(
         self,
-        predict: Callable[[T, HintArrays | None], KeyframePrediction],
+        prepare: Callable[[T], Callable[[HintArrays | None], KeyframePrediction]],
         accepts_hints: bool,
+        estimator: FlowEstimator,
     ) -> None:
         """Create a propagator.
 
         Args:
-            predict: predicts a frame, given by its `FlowFrame.item`, with propagated color as hints
-                or without hints. The result is deterministic.
+            prepare: returns a function that predicts a frame, given by its `FlowFrame.item`, with
+                propagated color as hints or without hints. The result is deterministic.
             accepts_hints: whether hints change the prediction; otherwise no key frame is predicted
                 again.
+            estimator: estimates the flow to remembered key frames.
         """
-        self._predict_item, self._accepts_hints = predict, accepts_hints
+        self._prepare, self._accepts_hints = prepare, accepts_hints
+        self._estimator = estimator
         self._upsample = GuidedUpsampler(UPSAMPLING_RADIUS)
 
     def propagate(
@@ -196,7 +209,9 @@ class Propagator(Generic[T]):
             yield PropagatedFrame(first.keyframe.item, state.color, state)
         for interval in itertools.chain(intervals, itertools.repeat(None)):
             if interval is not None:
-                pending.append(_PendingKeyframe(interval, self._predict(interval.keyframe, None)))
+                predict = self._prepare(interval.keyframe.item)
+                prediction = self._upsample_prediction(interval.keyframe, predict(None))
+                pending.append(_PendingKeyframe(interval, predict, prediction))
                 if len(pending) <= LOOKAHEAD:
                     continue
             elif not pending:
@@ -205,9 +220,11 @@ class Propagator(Generic[T]):
             yield from _interpolate(pending.popleft().interval, previous, current)
             previous = current
 
-    def _predict(self, keyframe: FlowFrame[T], hints: HintArrays | None) -> _Estimate:
-        """Return the prediction of a key frame, upsampled to the flow grid."""
-        ab, confidence = self._predict_item(keyframe.item, hints)
+    def _upsample_prediction(
+        self, keyframe: FlowFrame[T], prediction: KeyframePrediction
+    ) -> _Estimate:
+        """Upsample the prediction of a key frame to the flow grid."""
+        ab, confidence = prediction
         luma = keyframe.flow_input.luma
         color = np.empty((*luma.shape, 3), np.float32)
         color[..., 0], color[..., 1] = self._upsample(ab, luma, luma)
@@ -223,8 +240,10 @@ class Propagator(Generic[T]):
         own, future = first.prediction, _collect_future(pending)
         mean, weight = own, own.weight
         new_share, agreement = np.ones_like(weight), np.zeros_like(weight)
+        keyframe = first.interval.keyframe
         if previous is not None:
             warped = _warp(previous.estimate, first.interval.to_previous[-1])
+            warped = self._recall(keyframe, warped, previous.memory)
             propagated_weight = np.minimum(warped.weight, MAX_WEIGHT)
             agreement = _measure_agreement(warped.color, own.color)
             gain = 1 + np.float32(PROPAGATED_GAIN - 1) * agreement
@@ -238,12 +257,31 @@ class Propagator(Generic[T]):
             share = new_share * _measure_agreement(future.color, own.color)
             kept = _average(mean, _Estimate(future.color, share * future.weight)).color
         detail_share = 1 - np.float32(1 - DETAIL_SHARE) * agreement
-        contrast = _contrast_weight(first.interval.keyframe)
+        contrast = _contrast_weight(keyframe)
         color = _restore_detail(color, own.color, np.float32(contrast) * detail_share)
         if previous is not None:
             color = _smooth(color, previous.color, first.interval)
-        reference = first.interval.keyframe.bridged_from
-        return PropagationState(_Estimate(kept, weight), color, reference)
+        memory = KeyframeMemory() if previous is None else previous.memory
+        if not keyframe.is_outlier:
+            novelty = float((new_share > 0.5).mean())
+            memory = memory.remember(keyframe.flow_input, kept, weight, novelty)
+        return PropagationState(_Estimate(kept, weight), color, keyframe.bridged_from, memory)
+
+    def _recall(
+        self, keyframe: FlowFrame[T], warped: _Estimate, memory: KeyframeMemory
+    ) -> _Estimate:
+        """Give the new parts of a key frame the color that they have in a remembered key frame."""
+        if keyframe.is_outlier:
+            return warped
+        is_new = _measure_coverage(warped) < 0.5
+        found = memory.recall(keyframe.flow_input, is_new, self._estimator)
+        if found is None:
+            return warped
+        remembered, chain = found
+        recalled = _warp(_Estimate(remembered.color, remembered.weight), chain)
+        is_better = recalled.weight > warped.weight
+        color = np.where(is_better[..., None], recalled.color, warped.color)
+        return _Estimate(color, np.maximum(recalled.weight, warped.weight))
 
     def _repredict(self, pending: _PendingKeyframe[T], warped: _Estimate) -> _Estimate:
         """Predict the new parts of a key frame again, with the propagated color as hints."""
@@ -259,7 +297,7 @@ class Propagator(Generic[T]):
         ab = np.ascontiguousarray(warped.color[..., :2].transpose(2, 0, 1))
         density = (HINT_DENSITY * coverage * ~is_new).astype(np.float32)
         hints = HintArrays(ab[None], density[None])
-        hinted = self._predict(pending.interval.keyframe, hints)
+        hinted = self._upsample_prediction(pending.interval.keyframe, pending.predict(hints))
         share = smoothstep(1 - coverage, *NEW_COVERAGE_LIMITS)[..., None]
         color = pending.prediction.color + share * (hinted.color - pending.prediction.color)
         return _Estimate(color, pending.prediction.weight)

@@ -25,7 +25,7 @@ from vidcolor.shots.detector import make_shot_finder
 from vidcolor.titles.paint import paint_uniform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from vidcolor.colorizer import Colorizer
     from vidcolor.generators.predictor import HintArrays
@@ -109,7 +109,7 @@ class ShotColorizer:
         with close_on_exit(flow_frames):
             for first, shot in itertools.groupby(flow_frames, _ShotStart()):
                 accepts_hints = self._select_colorizer(first).accepts_hints
-                propagator = Propagator(self._predict, accepts_hints)
+                propagator = Propagator(self._prepare, accepts_hints, self._estimator)
                 intervals = split_intervals(
                     shot,
                     self._estimator,
@@ -123,14 +123,20 @@ class ShotColorizer:
                     yield PredictedFrame(item.frame, prediction, None if is_mixed else current)
                 state = None
 
-    def _predict(self, item: AnalysisFrame, hints: HintArrays | None) -> KeyframePrediction:
-        upright = Geometry(width=item.proxy.shape[1], height=item.proxy.shape[0])
+    def _prepare(self, item: AnalysisFrame) -> Callable[[HintArrays | None], KeyframePrediction]:
         colorizer = self._select_colorizer(item.frame.index)
         vividness = None
         if colorizer.has_vividness:
             vividness = self._find_vividness(item.frame.index)
-        prediction = colorizer.predict([item.proxy], upright, vividness, hints)[0]
-        return KeyframePrediction(prediction.ab, prediction.confidence)
+        if vividness is None:
+            vividness = colorizer.vividness
+        prepared = colorizer.prepare_proxy(item.proxy)
+
+        def predict(hints: HintArrays | None) -> KeyframePrediction:
+            prediction = prepared.predict(hints, vividness)
+            return KeyframePrediction(prediction.ab[0], prediction.confidence[0])
+
+        return predict
 
     def _select_colorizer(self, index: int) -> Colorizer:
         """Return the colorizer of the shot of a frame."""
