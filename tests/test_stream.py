@@ -190,6 +190,11 @@ def test_short_streams_are_complete(flat: Colorizer, count: int) -> None:
     assert len(list(colorize_frames(make_frames(count), colorizer=flat))) == count
 
 
+def test_shots_after_the_last_frame_are_reported(flat: Colorizer) -> None:
+    with pytest.warns(UserWarning, match="begins at frame 9, after the last frame \(4\)"):
+        assert len(list(colorize_frames(make_frames(5), shots=[0, 9], colorizer=flat))) == 5
+
+
 def test_an_early_end_closes_the_frames(flat: Colorizer) -> None:
     closed = []
 

@@ -38,7 +38,10 @@ def test_times_are_parsed_exactly(text: str, seconds: Fraction) -> None:
     assert parse_time(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "abc", "-3", "1:-2", "1:2:3:4", "1/0", "nan", "inf", ":"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "abc", "-3", "1:-2", "1:2:3:4", "1/0", "nan", "inf", ":", "1:99", "1:60:00"],
+)
 def test_invalid_times_are_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="is not a time; write"):
         parse_time(text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import operator
+import warnings
 from collections import deque
 from contextlib import closing
 from dataclasses import dataclass
@@ -84,6 +85,9 @@ def colorize_frames(
     Yields:
         Each frame as R'G'B', as from `Colorizer.colorize`.
 
+    Warns:
+        UserWarning: at the end, a shot begins after the last frame.
+
     Raises:
         UsageError: an option or the shots are invalid; while iterating: a frame is not supported,
             or has another size or format than the first one.
@@ -117,6 +121,8 @@ class _FrameReader:
         self._frames, self._colorizer, self._layout = frames, colorizer, layout
         self.format: ArrayFormat | None = None
         """Format of the frames; None before the first one is read."""
+        self.num_frames = 0
+        """Number of frames that were read."""
 
     def read(self) -> Iterator[AnalysisFrame]:
         """Yield the frames for analysis; see `colorize_frames` for the errors."""
@@ -138,6 +144,7 @@ class _FrameReader:
                 # The caller may reuse the memory of the image.
                 luma = lumas[0]._replace(codes=lumas[0].codes.copy())
                 proxy = self._colorizer.make_proxy(luma.codes, fmt.coding, geometry)
+                self.num_frames += 1
                 # Propagation reads only the index.
                 yield make_analysis_frame(cast("Frame", _StreamFrame(index, luma)), proxy)
 
@@ -178,6 +185,12 @@ def _colorize(
 
     with closing(map_in_threads(compose, predicted, COMPOSE_THREADS, COMPOSE_THREADS + 1)) as done:
         yield from done
+    if known is not None and known[-1].first >= reader.num_frames:
+        warnings.warn(
+            f"shots: one begins at frame {known[-1].first}, after the last frame "
+            f"({reader.num_frames - 1})",
+            stacklevel=2,
+        )
 
 
 def _chain(first: AnalysisFrame, frames: Iterator[AnalysisFrame]) -> Iterator[AnalysisFrame]:

@@ -119,7 +119,8 @@ def parse_time(text: str) -> Fraction:
         numbers = [Fraction(part) for part in text.split(":")]
     except (ValueError, ZeroDivisionError):
         numbers = []
-    if not 1 <= len(numbers) <= 3 or any(n < 0 for n in numbers):
+    is_in_range = all(n >= 0 for n in numbers) and all(n < 60 for n in numbers[1:])
+    if not 1 <= len(numbers) <= 3 or not is_in_range:
         raise ValueError(f"{text!r} is not a time; write 90.5 (seconds) or 0:01:30.5")
     seconds = Fraction(0)
     for number in numbers:

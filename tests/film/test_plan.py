@@ -74,6 +74,22 @@ def test_alpha_plane_is_not_kept(clip):
     vf = "format=yuva420p,geq=lum='lum(X,Y)':a='X'"
     transparent = clip("mkv", "ffv1", "yuva420p", frames=2, vf=vf)
     assert "not kept: the alpha plane" in plan_warnings(transparent, "out.mkv")
+    # The decoders of VP8 and VP9 ignore the second layer, which contains the alpha plane.
+    layers = clip("webm", "libvpx", "yuva420p", "-auto-alt-ref", "0", frames=2, vf=vf)
+    assert "not kept: the alpha plane" in plan_warnings(layers, "out.mkv")
+
+
+def test_language_of_a_timecode_track_is_not_named(clip):
+    source = clip("mov", "libx264", "yuv420p", "-timecode", "01:00:00:00", frames=2)
+    assert not [w for w in plan_warnings(source, "out.mxf") if "languages" in w]
+
+
+def test_interlaced_prores_in_mxf_is_named(clip):
+    """FFmpeg's muxer describes ProRes as progressive."""
+    source = clip("mkv", "ffv1", "yuv422p10le", frames=2, vf="setfield=tff")
+    for target, is_named in (("out.mxf", True), ("out.mov", False)):
+        warnings = plan_warnings(source, target, purpose="editing")
+        assert any("cannot signal interlaced frames" in w for w in warnings) == is_named
 
 
 def test_second_video_stream_is_not_kept(clip):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import pytest
@@ -17,7 +18,7 @@ from vidcolor.media.demux import (
     demux_packets,
     open_input,
 )
-from vidcolor.media.packets import watch_audio
+from vidcolor.media.packets import PacketMuxer, watch_audio
 
 TONE = ("-f", "lavfi", "-t", "1.6", "-i", "sine=440:r=48000")
 ERROR = "error"
@@ -53,19 +54,19 @@ def test_demuxing_ends_after_too_many_consecutive_errors():
 class FakePacket:
     """The attributes of a packet that the corrector uses. Times are in seconds."""
 
-    time_base = Fraction(1)
     duration = 1
 
-    def __init__(self, dts, index=0):
+    def __init__(self, dts, index=0, time_base=Fraction(1)):
+        self.time_base = time_base
         self.pts = self.dts = dts
         self.stream = type("Stream", (), {"index": index, "type": "video"})
 
 
-def correct_dts(*dts):
+def correct_dts(*dts, time_base=Fraction(1)):
     """Return the corrected DTS of packets, and the number of discontinuities."""
     damage = DamageReport()
     corrector = DiscontinuityCorrector(damage)
-    packets = [FakePacket(d) for d in dts]
+    packets = [FakePacket(d, time_base=time_base) for d in dts]
     for packet in packets:
         corrector.correct(packet)
     return [p.dts for p in packets], damage.discontinuities
@@ -73,6 +74,13 @@ def correct_dts(*dts):
 
 def test_backward_jump_continues_at_the_end_of_the_first_recording():
     assert correct_dts(5, 6, 7, 0, 1, 2) == ([5, 6, 7, 8, 9, 10], 1)
+
+
+def test_recordings_of_less_than_a_second_are_joined():
+    for length in (3, 10, 25):
+        dts = [*range(length)] * 3
+        joined = correct_dts(*dts, time_base=Fraction(1, 25))
+        assert joined == ([*range(3 * length)], 2)
 
 
 def test_short_gap_is_kept():
@@ -147,8 +155,13 @@ def test_recordings_before_the_wrap_of_the_clock_are_joined():
 
 def test_single_bad_dts_starts_no_new_timeline():
     for bad in (0, 99):
-        corrected, _ = correct_dts(5, 6, bad, 7, 8, 9)
+        corrected, discontinuities = correct_dts(5, 6, bad, 7, 8, 9)
         assert corrected[3:] == [7, 8, 9]
+        assert discontinuities == 0
+    # A DTS that is ahead by less than a jump of all streams, as at the start of a cut recording.
+    assert correct_dts(0, 3, 1, 2, 3, time_base=Fraction(1, 25)) == ([0, 3, 1, 2, 3], 0)
+    ahead = correct_dts(0, 1, 2, 9, 3, 4, 5, time_base=Fraction(1, 25))
+    assert ahead == ([0, 1, 2, 9, 3, 4, 5], 0)
 
 
 @pytest.mark.slow
@@ -184,6 +197,34 @@ def test_change_of_an_audio_codec_is_named(clip, colored, tmp_path, codecs, fail
     if fails:
         with pytest.raises(InputError, match="or the codec changes; use --sound pcm or drop"):
             colored(joined, "mp4")
+
+
+class FussyTarget:
+    """An output that rejects packets of some DTS, as MP4 does if the header of AAC is damaged."""
+
+    format = type("Format", (), {"flags": 0})
+
+    def __init__(self, rejected):
+        self.rejected, self.muxed = rejected, []
+
+    def mux(self, packet):
+        if packet.dts in self.rejected:
+            raise av.InvalidDataError(1094995529, "Invalid data found")
+        self.muxed.append(packet.dts)
+
+
+def test_damaged_packets_of_copied_streams_are_left_out():
+    copy = type("Stream", (), {"index": 1, "type": "audio", "time_base": Fraction(1)})
+    muxer, target = PacketMuxer(Path("film.ts")), FussyTarget({3, 4, 20})
+    for dts in range(30):
+        muxer.mux(target, FakePacket(dts, index=1), copy)
+    assert target.muxed == [n for n in range(30) if n not in target.rejected]
+    assert muxer.describe_damage() == [
+        "video stream 1: 3 damaged packet(s) could not be copied and are left out"
+    ]
+    with pytest.raises(InputError, match=r"film\.ts: the packets of video before"):
+        for dts in range(30, 60):
+            muxer.mux(FussyTarget(range(30, 60)), FakePacket(dts, index=1), copy)
 
 
 @pytest.mark.slow

@@ -94,6 +94,20 @@ def test_field_order_is_kept(clip, colored, order, suffix, options):
     assert not any("interlaced" in w for w in film.result.warnings)
 
 
+@pytest.mark.parametrize(("source", "suffix"), [("ts", "mp4"), ("dv", "mp4"), ("dv", "mkv")])
+def test_header_states_that_the_bottom_field_is_first(clip, colored, source, suffix):
+    """Not only each frame; raw DV itself states it in the frames only."""
+    codec, options, size = ("mpeg2video", (), (96, 64))
+    if source == "dv":
+        codec, options, size = "dvvideo", ("-f", "dv"), (720, 576)
+    path = clip(source, codec, "yuv420p", "-flags", "+ilme+ildct", *options, size=size, frames=3,
+                rate=Fraction(25), vf="setfield=bff")  # fmt: skip
+    film = colored(path, suffix)
+    assert read_field_orders(path) == read_field_orders(film.path) == {"B"}
+    with av.open(str(film.path)) as container:
+        assert int(container.streams.video[0].codec_context.field_order) == 3
+
+
 def read_field_orders(path):
     """Return the field orders of all frames as a set of T, B and P.
 

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from tests.helpers.clips import ffmpeg
+from vidcolor.media.containers import CONTAINERS
 from vidcolor.media.demux import PROBE_OPTIONS
+from vidcolor.media.stream_plan import plan_streams
 
 TWO_TONES = (
     *("-f", "lavfi", "-t", "1.668", "-i", "sine=440:r=48000"),
@@ -311,6 +313,23 @@ def test_cover_art_is_kept_or_named_in_a_warning(clip, colored, extras, source, 
         assert any("cover art" in w for w in film.result.warnings)
 
 
+@pytest.mark.parametrize(("muxer", "is_kept"), [("mp4", False), ("matroska", True)])
+def test_cover_art_in_a_format_that_pyav_cannot_mux_is_named(clip, extras, muxer, is_kept):
+    path = clip("mp4", "libx264", "yuv420p", "-map", "0", "-map", "1", "-c:v:1", "bmp",
+                "-disposition:v:1", "attached_pic", inputs=("-i", str(extras["png"])))  # fmt: skip
+    (cover,) = plan_streams(path, CONTAINERS[muxer])
+    assert cover.stream.is_cover_art and cover.kept == is_kept
+    assert cover.note == ("cover art, copied" if is_kept else "mp4 does not support bmp cover art")
+
+
+def test_late_subtitles_in_mxf_have_the_true_reason(rich):
+    """Not that MXF cannot signal their offset from the video."""
+    notes = {
+        d.note for d in plan_streams(rich("mp4"), CONTAINERS["mxf"]) if d.stream.kind == "subtitle"
+    }
+    assert notes == {"mxf does not support mov_text"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mkv", "mp4", "mov", "mxf"])
 @pytest.mark.parametrize("source", ["mov", "mxf"])
@@ -437,6 +456,25 @@ def test_audio_without_known_parameters_is_named(late, colored, monkeypatch):
     monkeypatch.setitem(PROBE_OPTIONS, "probesize", "1000000")
     warnings = colored(late("ts"), "mkv").result.warnings
     assert any("parameters are unknown: FFmpeg did not find them" in w for w in warnings)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "tag", "unknown"),
+    [("mp4", "ac3", b"ac-3", b"apac"), ("mkv", "flac", b"A_FLAC", b"A_FOOO")],
+)
+def test_audio_of_an_unknown_codec_is_named(clip, colored, tmp_path, suffix, codec, tag, unknown):
+    """iPhones record APAC beside AAC; encrypted audio is unknown, too."""
+    source = clip(suffix, "libx264", "yuv420p", "-map", "0", "-map", "1", "-c:a", codec,
+                  inputs=TWO_TONES[:6], frames=4)  # fmt: skip
+    path = tmp_path / source.name
+    path.write_bytes(source.read_bytes().replace(tag, unknown))
+    named = "FFmpeg has no decoder for this audio, and PyAV cannot copy it"
+    for muxer in ("matroska", "mov", "mxf", "webm"):
+        for sound in (None, "pcm", "copy"):
+            (audio,) = plan_streams(path, CONTAINERS[muxer], sound)
+            assert (audio.kept, audio.note) == (False, named)
+    warnings = colored(path, "mov").result.warnings
+    assert f"not kept: audio stream 1: {named}" in warnings
 
 
 def add_subpicture(vob: bytes, time_s: float) -> bytes:

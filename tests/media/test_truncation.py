@@ -16,6 +16,7 @@ H264 = ("libx264", "-g", "12", "-c:a", "aac")
 CODECS = {
     "mkv": H264,
     "mp4": (*H264, "-movflags", "+faststart"),
+    "m4v": (*H264, "-f", "mp4", "-movflags", "+dash+frag_keyframe+global_sidx"),
     "mov": (*H264, "-movflags", "+faststart+frag_keyframe+empty_moov"),
     "flv": ("flv1", "-g", "12", "-ar", "44100", "-c:a", "mp3"),
     "avi": ("mpeg4", "-g", "12", "-c:a", "mp3"),
@@ -63,6 +64,17 @@ def test_number_of_missing_bytes_is_exact(clip, tmp_path, suffix):
     assert 0 < missing <= 2000
     truncated.write_bytes(data + b"appended by another program")
     assert count_missing_bytes(truncated) == 0
+
+
+def test_film_without_its_last_fragments_is_truncated(clip, tmp_path):
+    """The index of a stream for browsers states how many bytes follow it."""
+    data = make(clip, "m4v").read_bytes()
+    last_fragment, seek_table = data.rindex(b"moof") - 4, data.rindex(b"mfra") - 4
+    truncated = tmp_path / "truncated.m4v"
+    truncated.write_bytes(data[:last_fragment])
+    assert find_damage(truncated) == [
+        f"the file is truncated: {seek_table - last_fragment} bytes are missing at its end"
+    ]
 
 
 @pytest.mark.parametrize("tag", ["00:00:02.400", "00:00:02.900", "00:00:09.000", "00:00:00.000"])

@@ -243,7 +243,9 @@ def _warn_about_streams(
 ) -> list[str]:
     container = encoder.container
     lost = ", ".join(find_unsupported_tags(filter_content_tags(info.tags), container))
-    kept = [info.video.language, *(s.stream.language for s in streams if s.kept)]
+    # The track of a timecode states a language, too, but contains none.
+    kept = [info.video.language]
+    kept += [s.stream.language for s in streams if s.kept and s.stream.kind != "data"]
     languages = ", ".join(
         f"{tag} (stored as {code})" if code else tag
         for tag, code in find_shortened_languages(filter(None, kept), container).items()

@@ -74,6 +74,8 @@ class Container:
     ``reel`` and ``timecode`` are the reel name and the timecode of the first frame. Without
     ``tags``, it stores only a fixed set. ``titles`` are names of tracks that are written from the
     metadata key ``title``."""
+    progressive_encoders: tuple[str, ...] = ()
+    """Encoders whose video the muxer always signals as progressive."""
     subtitle_format: tuple[str, str] | None = None
     """Codec of converted text subtitles, and the muxer of a file that contains only them."""
     appends_audio: bool = False
@@ -218,6 +220,7 @@ _ROWS = (
         rates=_MXF_RATES,
         max_audio_offset_s=0.02,  # MXF cannot signal an offset.
         aspect_ratio="encoder",
+        progressive_encoders=("prores_ks",),
         holds=("reel", "timecode"),
         trial_encoder="mpeg2video",
         comment_key="comment_vidcolor",  # a user comment; MXF has no other free text

@@ -34,7 +34,7 @@ MAX_LATE_START_S = 3
 streams with the same DTS, in seconds. Otherwise the packet belongs to another recording."""
 MAX_KEPT_START_S = 10
 """Maximum start time of a film that its result keeps, in seconds."""
-SAME_CLOCK_TOLERANCE_S = 1
+SAME_CLOCK_TOLERANCE_S = Fraction(1)
 """Maximum difference from the expected DTS of a packet that continues a clock, in seconds."""
 PROBE_SIZE = 50_000_000
 """Number of bytes within which every stream must begin. FFmpeg's default is 5 MB, but the first
@@ -228,8 +228,8 @@ def find_origin_s(container: av.container.InputContainer) -> Fraction:
     start_s = Fraction(container.start_time or 0, av.time_base)
     if allows_discontinuities(container):
         return _find_first_recording_start_s(container, start_s)
-    is_moved = start_s > MAX_KEPT_START_S or _starts_video_before_zero(container)
-    return start_s if is_moved else Fraction(0)
+    starts_before_zero = any((s.start_time or 0) < 0 for s in container.streams.video)
+    return start_s if starts_before_zero or start_s > MAX_KEPT_START_S else Fraction(0)
 
 
 def _find_first_recording_start_s(
@@ -242,10 +242,6 @@ def _find_first_recording_start_s(
     if video_s - start_s <= MIN_FORWARD_JUMP_S:
         return start_s
     return min(start for _, start in starts if video_s - start <= MIN_FORWARD_JUMP_S)
-
-
-def _starts_video_before_zero(container: av.container.InputContainer) -> bool:
-    return any((s.start_time or 0) < 0 for s in container.streams.video)
 
 
 def demux_packets(
@@ -310,6 +306,8 @@ class _StreamClock:
     """Expected DTS of the next packet as stored in the file, in seconds."""
     previous: _StreamClock | None = None
     """The clock before the last backward jump; None once that jump is confirmed."""
+    expected_dts_s: Fraction | None = None
+    """Expected DTS of the latest packet, in seconds. Its own may be far ahead by mistake."""
 
 
 class DiscontinuityCorrector:
@@ -322,8 +320,7 @@ class DiscontinuityCorrector:
     """
 
     def __init__(self, damage: DamageReport) -> None:
-        """Prepare for a file. Discontinuities are counted in `damage`."""
-        self._damage = damage
+        self._damage = damage  # counts the discontinuities
         self._offsets = [Fraction(0)]
         """Seconds to add to the timestamps of each timeline."""
         self._clocks: dict[int, _StreamClock] = {}
@@ -344,7 +341,7 @@ class DiscontinuityCorrector:
             end_s = (packet.dts if packet.pts is None else packet.pts) * time_base + wrap_s
             duration_s = (packet.duration or 0) * time_base
             clock = self._update_clock(index, dts_s, end_s)
-            clock.next_dts_s = dts_s + duration_s
+            clock.expected_dts_s, clock.next_dts_s = clock.next_dts_s, dts_s + duration_s
             end_s += duration_s + self._offsets[clock.timeline]
             self._end = end_s if self._end is None else max(self._end, end_s)
         known = self._clocks.get(index)
@@ -368,10 +365,12 @@ class DiscontinuityCorrector:
             self._clocks[index] = self._start_clock(dts_s)
         clock = self._clocks[index]
         previous = clock.previous
-        if previous is not None and abs(dts_s - previous.next_dts_s) < SAME_CLOCK_TOLERANCE_S:
+        max_distance_s = min(SAME_CLOCK_TOLERANCE_S, abs(dts_s - clock.next_dts_s))
+        if previous is not None and abs(dts_s - previous.next_dts_s) < max_distance_s:
             self._clocks[index] = previous  # The last jump was a single bad timestamp.
             if all(c.timeline < newest for c in self._clocks.values()):
                 self._offsets.pop()
+                self._damage.discontinuities -= 1
         elif self._is_jump(clock, dts_s):
             if clock.timeline == newest:
                 self._offsets.append((self._end or Fraction(0)) - pts_s)
@@ -393,7 +392,8 @@ class DiscontinuityCorrector:
         return _StreamClock(newest, latest.get(newest, dts_s))
 
     def _is_jump(self, clock: _StreamClock, dts_s: Fraction) -> bool:
-        if dts_s < clock.next_dts_s - MIN_BACKWARD_JUMP_S:
+        expected = clock.next_dts_s if clock.expected_dts_s is None else clock.expected_dts_s
+        if dts_s < min(expected, clock.next_dts_s - MIN_BACKWARD_JUMP_S):
             return True
         # A gap of one stream is not a jump.
         clocks = (c for c in self._clocks.values() if c.timeline == clock.timeline)

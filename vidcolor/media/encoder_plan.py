@@ -25,7 +25,7 @@ from vidcolor.media.encoders import ENCODERS, Encoder, get_encoder
 from vidcolor.media.frames import PixelLayout, get_pixel_layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from vidcolor.media.containers import Container
     from vidcolor.media.probe import VideoInfo
@@ -192,6 +192,11 @@ def _add_warnings(
         warnings.append(
             f"{plan.encoder} does not signal interlaced frames; players will not deinterlace them"
         )
+    elif video.interlaced and plan.encoder in plan.container.progressive_encoders:
+        warnings.append(
+            f"{plan.encoder} in {plan.muxer} cannot signal interlaced frames; set the field order "
+            "in the editor, or use an output ending in .mov"
+        )
     return replace(plan, warnings=tuple(warnings))
 
 
@@ -337,7 +342,7 @@ def _merge_options(
     options, requested = dict(encoder.options), dict(request.options)
     for quirk in encoder.quirks:
         if quirk.applies(video, container, layout):
-            options |= quirk.options
+            options = _extend(options, quirk.options)
     if encoder.hdr:
         options = _extend(options, encoder.hdr.make_options(video.hdr_metadata))
     if _RATE_CONTROL_OPTIONS & requested.keys():
@@ -346,10 +351,10 @@ def _merge_options(
     return _extend(options, requested)
 
 
-def _extend(options: dict[str, str], added: dict[str, str]) -> dict[str, str]:
+def _extend(options: dict[str, str], added: Mapping[str, str]) -> dict[str, str]:
     """Return options with others, which replace those of the same name or extend their lists."""
     lists = {
         name: f"{options[name]}:{added[name]}"
         for name in _PARAMETER_LISTS & options.keys() & added.keys()
     }
-    return options | added | lists
+    return {**options, **added, **lists}

@@ -122,6 +122,8 @@ _SIDE_DATA_NAMES = {
 }
 """Side data that users may miss. Types without a row describe the encoding of the source, or are in
 other properties of the video."""
+_BOTTOM_FIRST = (3, 5)
+"""FFmpeg's `AVFieldOrder` codes of bitstreams that start with the bottom field."""
 # FFmpeg's own lossy encoders default to 200 kbit/s. 236 is quality 2 in units of 1/118.
 _QUALITY_2 = {"flags": "+qscale", "global_quality": "236"}
 _NO_B_FRAMES = Quirk(
@@ -154,6 +156,14 @@ _ROWS = (
                 "x264's macroblock tree (core 165) processes eight macroblocks at a time with "
                 "AVX-512, and reads past the end of a row whose number is no multiple of eight. "
                 "The output of each run would differ. AVX2 takes 7 % more processor time.",
+            ),
+            Quirk(
+                lambda video, container, layout: (
+                    video.interlaced and video.field_order in _BOTTOM_FIRST
+                ),
+                {"x264-params": "bff=1"},
+                "FFmpeg states the order of the fields in each frame only. Players that use the "
+                "order of decoding would show the top field first.",
             ),
             _NO_B_FRAMES,
         ),

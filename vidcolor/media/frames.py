@@ -42,7 +42,10 @@ _INTERLEAVED_LUMA = {
     "uyvy422": 1,
 }
 """Position of luma among pairs of samples, by name of the format without its byte order."""
-
+_BOTTOM_FIRST = 3
+"""FFmpeg's `AV_FIELD_BB`: the bottom field is coded and displayed first."""
+_MAX_SD_HEIGHT = 576
+"""Height of standard definition in countries of 50 Hz, in pixels."""
 _EXIF = 31
 """FFmpeg's `AV_FRAME_DATA_EXIF`."""
 
@@ -58,6 +61,15 @@ def _add_side_data_type(cls: type[SideDataType], value: int) -> SideDataType:
 # FFmpeg has more types of side data than PyAV names, such as EXIF of JPEG, PNG and TIFF. PyAV
 # raises ValueError for all side data of such a frame.
 SideDataType._missing_ = classmethod(_add_side_data_type)  # type: ignore[assignment]
+
+
+def get_field_order(context: av.VideoCodecContext, frame: VideoFrame) -> int:
+    """Return FFmpeg's `AVFieldOrder` of a stream, by its first frame; 0 if it is unknown."""
+    # FFmpeg states it in each frame of DV only, and PyAV does not return it. IEC 61834 starts with
+    # the bottom field.
+    is_dv = context.name == "dvvideo" and frame.height <= _MAX_SD_HEIGHT
+    unknown = _BOTTOM_FIRST if is_dv and frame.interlaced_frame else 0
+    return int(context.field_order) or unknown
 
 
 def list_side_data(frame: VideoFrame) -> set[str]:

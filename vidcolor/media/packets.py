@@ -29,6 +29,8 @@ _AUDIO_FAMILIES = {
     "aac": "AAC",
 }
 """Codecs whose packets begin with the same bits, by FFmpeg's name of the decoder."""
+_MAX_REJECTED = 10
+"""Number of consecutive packets that may be damaged. After more, the codec has changed."""
 _MAX_PRIMING_S = Fraction(1, 20)
 """Maximum duration of the encoder delay at the start of audio, in seconds. That of AAC encoders is
 up to 2112 samples."""
@@ -69,26 +71,78 @@ def get_dts_s(packet: av.Packet[Any]) -> Fraction:
     return Fraction(0) if timestamp is None else timestamp * Fraction(packet.time_base or 0)
 
 
-def mux_copy(target: av.container.OutputContainer, packet: av.Packet[Any], source: Path) -> None:
-    """Mux a packet that is copied from the film `source`.
+class PacketMuxer:
+    """Muxes the packets that are copied from a film, without single damaged ones."""
 
-    Raises:
-        InputError: the packet does not fit its stream.
-    """
-    # The muxer empties the packet, also if it fails.
-    stream, time_base = packet.stream, packet.time_base
-    timestamp = packet.dts if packet.dts is not None else packet.pts
-    try:
-        target.mux(packet)
-    except OSError:  # such as a full disk
-        raise
-    except av.FFmpegError as error:
-        remedy = "--sound pcm or drop" if stream.type == "audio" else "another container"
-        time_s = float((timestamp or 0) * Fraction(time_base or 0))
-        raise InputError(
-            f"{source}: a packet of {stream.type} at {time_s:.3f} s cannot be copied "
-            f"({error.strerror}); it is damaged, or the codec changes; use {remedy}"
-        ) from error
+    def __init__(self, source: Path) -> None:
+        """Prepare for the packets of the film `source`."""
+        self._source = source
+        self._num_rejected: dict[str, int] = {}
+        """Number of rejected packets, by name of the stream."""
+        self._num_consecutive: dict[str, int] = {}
+        """Number of rejected packets since the last that was muxed, by name of the stream."""
+        self._min_dts: dict[int, int] = {}
+        """Minimum DTS of the next packet of each stream of the output, in its time base."""
+
+    def describe_damage(self) -> list[str]:
+        """Return a message for each stream with damaged packets."""
+        return [
+            f"{name}: {count} damaged packet(s) could not be copied and are left out"
+            for name, count in self._num_rejected.items()
+        ]
+
+    def mux(
+        self,
+        target: av.container.OutputContainer,
+        packet: av.Packet[Any],
+        copy: av.stream.Stream,
+    ) -> None:
+        """Mux a packet into the stream `copy`.
+
+        Raises:
+            InputError: too many packets in a row do not fit their stream.
+        """
+        name, kind = f"{packet.stream.type} stream {packet.stream.index}", packet.stream.type
+        nonstrict: Any = av.format.Flags.ts_nonstrict.value
+        self._raise_dts(packet, copy, is_equal_allowed=bool(target.format.flags & nonstrict))
+        # The muxer empties the packet, also if it fails.
+        packet.stream, time_s = copy, float(get_dts_s(packet))
+        try:
+            target.mux(packet)
+        except OSError:  # such as a full disk
+            raise
+        except av.FFmpegError as error:
+            self._num_rejected[name] = self._num_rejected.get(name, 0) + 1
+            self._num_consecutive[name] = self._num_consecutive.get(name, 0) + 1
+            if self._num_consecutive[name] <= _MAX_REJECTED:
+                return
+            remedy = "--sound pcm or drop" if kind == "audio" else "another container"
+            raise InputError(
+                f"{self._source}: the packets of {kind} before {time_s:.3f} s cannot be copied "
+                f"({error.strerror}); they are damaged, or the codec changes; use {remedy}"
+            ) from error
+        self._num_consecutive[name] = 0
+
+    def _raise_dts(
+        self, packet: av.Packet[Any], copy: av.stream.Stream, is_equal_allowed: bool
+    ) -> None:
+        """Make the DTS of a packet at least as high as the previous one and the muxer require.
+
+        Damaged files have a DTS that does not rise, and Matroska, which rounds to 1 ms: the packets
+        of TrueHD are shorter.
+        """
+        unit, time_base = copy.time_base, packet.time_base
+        if packet.dts is None or time_base is None or unit is None:
+            return
+        scale: Fraction | int = 1 if time_base == unit else Fraction(time_base) / Fraction(unit)
+        dts, index = round(packet.dts * scale), copy.index
+        min_dts = self._min_dts.get(index, dts)
+        if dts < min_dts:
+            pts = None if packet.pts is None else round(packet.pts * scale)
+            packet.duration = round(int(packet.duration or 0) * scale)
+            packet.time_base, packet.dts = unit, min_dts
+            packet.pts = None if pts is None else max(pts, min_dts)
+        self._min_dts[index] = max(dts, min_dts) + (not is_equal_allowed)
 
 
 class _StreamReader:

@@ -25,6 +25,7 @@ from vidcolor.media.duration import (
 )
 from vidcolor.media.frames import (
     PixelLayout,
+    get_field_order,
     get_pixel_layout,
     get_side_data,
     list_side_data,
@@ -111,8 +112,9 @@ class VideoInfo:
     tint: Tint
     """Whether the film is gray, tinted or in color; see `measure_tint`."""
     is_transparent: bool = False
-    """Whether pixels of sampled frames are not opaque. Decoders of some codecs, such as GIF, always
-    return an alpha plane."""
+    """Whether pixels of sampled frames are not opaque, or a second layer of the bitstream contains
+    an alpha plane. Decoders of some codecs, such as GIF, always return an alpha plane, and those
+    of VP8 and VP9 never."""
     declared_ends_s: tuple[float, ...] = ()
     """Possible ends according to the header, in seconds, the earliest first. They are used to
     detect truncated files."""
@@ -303,16 +305,23 @@ def _describe_video(
         sample_aspect_ratio=aspect if aspect not in (0, 1) else None,
         rotation_degrees=first_frame.rotation % 360,
         display_matrix=read_display_matrix(first_frame),
-        field_order=int(context.field_order),
+        field_order=get_field_order(context, first_frame),
         interlaced=bool(first_frame.interlaced_frame),
         timecode=find_timecode(path, container, stream, _frame_rate(stream)),
         reel=find_reel(container, stream),
         tint=measure_tint(frames),
-        is_transparent=layout.alpha and has_transparent_pixels(frames),
+        is_transparent=_is_transparent(stream, layout, frames),
         language=stream.metadata.get("language"),
         side_data=tuple(sorted(set().union(*map(list_side_data, frames)))),
         hdr_metadata=read_hdr_metadata(frames),
     )
+
+
+def _is_transparent(
+    stream: av.VideoStream, layout: PixelLayout, frames: list[av.VideoFrame]
+) -> bool:
+    has_alpha_layer = stream.metadata.get("alpha_mode", "0") != "0"  # Matroska, WebM
+    return has_alpha_layer or (layout.alpha and has_transparent_pixels(frames))
 
 
 def _first_specified(*tags: Any) -> int:
@@ -374,7 +383,7 @@ def describe_stream(stream: av.stream.Stream) -> StreamInfo:
     else:  # PyAV has no decoder for data and attachments.
         codec = str(getattr(stream, "name", None) or metadata.get("mimetype") or "unknown")
     detail = ""
-    if stream.type == "audio":
+    if stream.type == "audio" and context:
         audio: Any = context
         detail = f"{audio.sample_rate} Hz, {audio.layout.name}"
     elif stream.type == "data":

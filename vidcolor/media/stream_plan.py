@@ -79,9 +79,7 @@ def _decide(
     if info.kind == "data":
         return _decide_data(stream, info, container)
     if info.is_cover_art:
-        if "cover art" in container.holds and info.codec in COVER_TYPES:
-            return StreamDecision(info, True, "cover art, copied")
-        return StreamDecision(info, False, f"{muxer} does not support {info.codec} cover art")
+        return _decide_cover_art(stream, info, container)
     if info.kind == "video":
         note = "second video stream; only the largest is colorized and kept"
         return StreamDecision(info, False, note)
@@ -98,6 +96,18 @@ def _decide(
     return copy
 
 
+def _decide_cover_art(
+    stream: av.stream.Stream, info: StreamInfo, container: Container
+) -> StreamDecision:
+    """Decide about cover art, which some containers store as an attachment and some as a stream."""
+    is_supported = "cover art" in container.holds and info.codec in COVER_TYPES
+    if is_supported and "attachments" not in container.holds:
+        is_supported = _try_copy(stream, info.codec, container) is None
+    if is_supported:
+        return StreamDecision(info, True, "cover art, copied")
+    return StreamDecision(info, False, f"{container.muxer} does not support {info.codec} cover art")
+
+
 def _decide_copy(
     path: Path,
     stream: av.stream.Stream,
@@ -107,20 +117,19 @@ def _decide_copy(
 ) -> StreamDecision:
     """Decide whether audio or subtitles can be copied."""
     muxer, limit_s = container.muxer, container.max_audio_offset_s
+    error = _try_copy(stream, info.codec, container)
+    # PyAV has no properties of a stream whose codec FFmpeg does not know, such as APAC of iPhones.
+    is_known = stream.codec_context is not None
+    audio = stream if isinstance(stream, av.AudioStream) and is_known else None
+    if audio and info.codec.startswith("pcm_") and get_channel_layout(audio, container) is None:
+        error = f"{muxer} does not support PCM whose channels have no known order"
     offset_s = _start_offset_s(stream, video)
-    if limit_s is not None and abs(offset_s) > limit_s:
+    if error is None and limit_s is not None and abs(offset_s) > limit_s:
         note = f"starts {offset_s:+.2f} s from the video; {muxer} cannot signal the offset"
         return StreamDecision(info, False, note)
-    error = _try_copy(stream, info.codec, container)
-    if (
-        isinstance(stream, av.AudioStream)
-        and info.codec.startswith("pcm_")
-        and get_channel_layout(stream, container) is None
-    ):
-        error = f"{muxer} does not support PCM whose channels have no known order"
     if error is None:
         return StreamDecision(info, True, "copied")
-    if isinstance(stream, av.AudioStream) and not stream.sample_rate:
+    if audio and not audio.sample_rate:
         note = "its parameters are unknown: FFmpeg did not find them in the first "
         return StreamDecision(info, False, f"{note}{PROBE_SIZE // 10**6} MB or 60 s")
     can_append = info.kind == "audio" and container.appends_audio
@@ -136,6 +145,8 @@ def _decide_audio(
     info = copy.stream
     if sound == "drop":
         return StreamDecision(info, False, "left out (--sound drop)")
+    if stream.codec_context is None:
+        return copy
     # Where a container cannot signal an offset, decoded audio is aligned with the first frame.
     must_align = container.max_audio_offset_s is not None
     is_copied = copy.kept and not must_align
@@ -281,8 +292,8 @@ def _try_copy(stream: av.stream.Stream, codec: str, container: Container) -> str
     except (av.FFmpegError, ValueError) as error:
         if "format does not support" in str(error):
             return f"{muxer} does not support {label}"
-        if stream.codec_context is None:  # PyAV does not know the codec, such as teletext.
-            return f"{muxer} rejects this {stream.type} stream of an unknown codec"
+        if stream.codec_context is None:  # such as teletext
+            return f"FFmpeg has no decoder for this {stream.type}, and PyAV cannot copy it"
         remedy = "" if muxer == "matroska" else "; use .mkv, which supports most codecs"
         return f"{muxer} rejects this {label} stream{remedy}"
     finally:

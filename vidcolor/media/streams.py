@@ -19,7 +19,7 @@ from vidcolor.fileio import temporary_path
 from vidcolor.media.demux import DamageReport, find_origin_s, open_input
 from vidcolor.media.ffmpeg_cli import ExtraStreams, convert_subtitle
 from vidcolor.media.input_formats import list_whitelists
-from vidcolor.media.packets import Trim, get_dts_s, mux_copy, read_packets, watch_audio
+from vidcolor.media.packets import PacketMuxer, Trim, get_dts_s, read_packets, watch_audio
 from vidcolor.media.pcm import PcmFormat, add_pcm_stream, convert_to_pcm, get_channel_layout
 from vidcolor.media.source_timecode import REEL_TAGS
 
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from vidcolor.media.containers import Container
     from vidcolor.media.probe import StreamInfo
 
-_ENCODING_TAGS = ("duration", "encoder", "bps", "number_of_frames", "number_of_bytes")
-"""Stream metadata that describes the source's encoding and is not copied."""
+_ENCODING_TAGS = (
+    *("duration", "encoder", "bps", "number_of_frames", "number_of_bytes", "file_package_umid"),
+)
+"""Stream metadata that describes the source's encoding or file and is not copied."""
 _FILE_TAGS = {
     # "software" is the encoder in AVI. The video stream writes the timecode and the reel name.
     *("major_brand", "minor_version", "compatible_brands", "encoder", "software", "duration"),
@@ -208,14 +210,13 @@ class StreamCopier:
         self._path, self._decisions = path, decisions
         self._audio_start, self._audio_end = audio_start, audio_end
         self._trim = Trim(shift, start, end)
+        self._muxer = PacketMuxer(path)
         self._cleanup = contextlib.ExitStack()
         self._source = self._cleanup.enter_context(open_input(path))
         self._copies: dict[av.stream.Stream, av.stream.Stream] = {}
         self._packets: Iterator[av.Packet[Any]] = iter(())
         self._pending: av.Packet[Any] | None = None
         self._pending_dts_s: Fraction | None = None  # computed once for each packet
-        self._min_dts: dict[int, int] = {}
-        """Minimum DTS of the next packet of each stream of the output, in its time base."""
         self._audio_damage: dict[int, DamageReport] = {}
         """Damage of converted audio, by index of the stream."""
         self._changed_audio: set[int] = set()
@@ -229,7 +230,8 @@ class StreamCopier:
 
     def describe_damage(self) -> list[str]:
         """Return messages about packets that could not be decoded, and changes of channels."""
-        messages = [
+        messages = self._muxer.describe_damage()
+        messages += [
             f"audio stream {index}: its codec, sample rate or channels change in the film, which "
             "the result cannot signal; use --sound pcm"
             for index in sorted(self._changed_audio)
@@ -366,7 +368,6 @@ class StreamCopier:
 
     def copy_until(self, target: av.container.OutputContainer, time_s: Fraction | None) -> None:
         """Mux all packets of other streams with a DTS up to a time; None for all that remain."""
-        nonstrict: Any = av.format.Flags.ts_nonstrict.value
         while True:
             packet, self._pending = self._pending or next(self._packets, None), None
             if packet is None:
@@ -376,25 +377,4 @@ class StreamCopier:
                 self._pending = packet  # for the next call
                 return
             self._pending_dts_s = None
-            packet.stream = self._copies[packet.stream]
-            self._raise_dts(packet, is_equal_allowed=bool(target.format.flags & nonstrict))
-            mux_copy(target, packet, self._path)
-
-    def _raise_dts(self, packet: av.Packet[Any], is_equal_allowed: bool) -> None:
-        """Make the DTS of a packet at least as high as the previous one and the muxer require.
-
-        Damaged files have a DTS that does not rise, and Matroska, which rounds to 1 ms: the packets
-        of TrueHD are shorter.
-        """
-        unit, time_base = packet.stream.time_base, packet.time_base
-        if packet.dts is None or time_base is None or unit is None:
-            return
-        scale: Fraction | int = 1 if time_base == unit else Fraction(time_base) / Fraction(unit)
-        dts, index = round(packet.dts * scale), packet.stream.index
-        min_dts = self._min_dts.get(index, dts)
-        if dts < min_dts:
-            pts = None if packet.pts is None else round(packet.pts * scale)
-            packet.duration = round(int(packet.duration or 0) * scale)
-            packet.time_base, packet.dts = unit, min_dts
-            packet.pts = None if pts is None else max(pts, min_dts)
-        self._min_dts[index] = max(dts, min_dts) + (not is_equal_allowed)
+            self._muxer.mux(target, packet, self._copies[packet.stream])

@@ -94,8 +94,24 @@ def _find_end_of_mp4(file: BinaryIO, file_size: int) -> int | None:
             break
         position += size
         if kind in _MP4_BOXES:
-            end = position
+            end = max(end, position)
+        elif kind == b"sidx":
+            end = max(end, position + _read_indexed_size(file))
     return end or None
+
+
+def _read_indexed_size(file: BinaryIO) -> int:
+    """Return the number of bytes that a segment index (ISO/IEC 14496-12, 8.16.3) describes.
+
+    The file is at the version of the box. The bytes follow the box.
+    """
+    version = file.read(4)[0]
+    numbers = "4xI" if version == 0 else "8xQ"  # the earliest time, the first offset
+    head = struct.Struct(f">8x{numbers}2xH")
+    first_offset, num_parts = head.unpack(file.read(head.size))
+    parts = struct.unpack(">" + "I8x" * num_parts, file.read(12 * num_parts))
+    sizes = [int(part) & 0x7FFF_FFFF for part in parts]  # The highest bit is the kind of part.
+    return int(first_offset) + sum(sizes)
 
 
 def _find_end_of_avi(file: BinaryIO, file_size: int) -> int | None:

@@ -72,6 +72,17 @@ def export_shots(
     check_suffix(path, SUFFIXES, "shot list")
     source = project.find_source()
     check_target(path, [source, project.path], force)
+    write_shots(path, *list_shots(project, progress), force)
+
+
+def list_shots(
+    project: Project, progress: ProgressCallback | None = None
+) -> tuple[ShotList, SourceFilm]:
+    """Return the shots of a project with their times, and the film that they are of.
+
+    Raises:
+        InputError: the source is missing.
+    """
     times, video = get_times(project, progress), _probe(project)
     document = project.document
     bounds = [*(span.first for span in document.spans), document.source.num_frames]
@@ -80,8 +91,8 @@ def export_shots(
     )
     start_pts = (video.start_pts or 0) + round(times[0] / video.time_base)
     rate = video.rate or DEFAULT_EDL_RATE
-    film = SourceFilm(source.name, rate, video.timecode_at(start_pts), video.reel)
-    write_shots(path, shots, film, force)
+    name = project.find_source().name
+    return shots, SourceFilm(name, rate, video.timecode_at(start_pts), video.reel)
 
 
 def import_shots(project: Project, path: Path) -> Change | None:

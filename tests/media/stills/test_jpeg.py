@@ -175,3 +175,19 @@ def test_12_bits_are_read(tmp_path, deep, channels, monkeypatch):
     monkeypatch.setitem(sys.modules, "imagecodecs", None)
     with pytest.raises(InputError, match=r"JPEG of 12 bits needs .* imagecodecs; pip"):
         read_still(tmp_path / "a.jpg")
+
+
+def test_data_after_the_image_is_named(tmp_path, gray):
+    """Phones append the film of a motion photo; some cameras pad their files."""
+    source = tmp_path / "a.jpg"
+    Image.fromarray(gray).save(source)
+    image = source.read_bytes()
+    film = b"mpvd\0\0\0\x18ftypmp42" + bytes(range(200))
+    rows = {
+        film: (f"not kept: a film of {len(film)} bytes after the image",),
+        b"SEFH": ("not kept: data of 4 bytes after the image",),
+        bytes(4096): (),
+    }
+    for trailer, warnings in rows.items():
+        source.write_bytes(image + trailer)
+        assert read_still(source).warnings == warnings

@@ -11,10 +11,17 @@ import pytest
 import tifffile
 from PIL import Image
 
-from tests.helpers.stills import HEIGHT, SHAPE, WIDTH, luma_bt709
+from tests.helpers.stills import (
+    HEIGHT,
+    PROVENANCE,
+    SHAPE,
+    WIDTH,
+    luma_bt709,
+    smooth_chroma,
+)
 from vidcolor.color.lab import rgb_to_lab_array
 from vidcolor.errors import InputError
-from vidcolor.media.stills.registry import read_still
+from vidcolor.media.stills.registry import read_still, write_still
 
 UNIT = np.linspace(0, 1, HEIGHT * WIDTH).reshape(SHAPE)
 """A ramp over the whole range."""
@@ -305,3 +312,18 @@ def test_infrared_of_a_film_scanner_is_no_alpha(tmp_path, deep):
         np.testing.assert_array_equal(still.luma, deep)
         assert (still.alpha is not None) is is_alpha
         assert still.warnings == (() if is_alpha else ("not kept: 1 extra channel(s)",))
+
+
+@pytest.mark.parametrize("kind", [1, 2], ids=["premultiplied", "straight"])
+def test_premultiplied_colors_are_kept_or_named(tmp_path, deep, kind):
+    alpha = np.full_like(deep, 40000)
+    named = (
+        "PNG cannot store colors that are premultiplied with alpha: transparent parts look darker"
+    )
+    for opacity, is_named in ((alpha, kind == 1), (np.full_like(deep, 65535), False)):
+        samples = np.dstack([deep, deep, deep, opacity])
+        tifffile.imwrite(tmp_path / "a.tif", samples, photometric="rgb", extrasamples=[kind])
+        still = read_still(tmp_path / "a.tif")
+        warnings = write_still(tmp_path / "b.png", still, *smooth_chroma(), provenance=PROVENANCE)
+        assert (named in warnings) == is_named
+        assert write_still(tmp_path / "b.tif", still, *smooth_chroma(), provenance=PROVENANCE) == ()

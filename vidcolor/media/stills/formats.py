@@ -64,7 +64,9 @@ for _row in (
         read_xmp=tiff.read_tiff_xmp,
         encode=tiff.encode_tiff,
         bits=(8, 16),
-        stores=frozenset({"exif", "xmp", "icc", "photoshop", "iptc", "alpha", "orientation"}),
+        stores=frozenset(
+            {"exif", "xmp", "icc", "photoshop", "iptc", "alpha", "premultiplied", "orientation"}
+        ),
     ),
     StillFormat(
         name="webp",
@@ -197,7 +199,7 @@ for _row in (
         read_xmp=exr.read_exr_comments,
         encode=exr.encode_exr,
         bits=(16,),  # float linear light, which holds 16-bit sRGB exactly
-        stores=frozenset({"alpha", "frame_rate", "reel", "timecode", "xmp"}),
+        stores=frozenset({"alpha", "frame_rate", "premultiplied", "reel", "timecode", "xmp"}),
         extras_label="the OpenEXR attributes",
         is_film_scan=True,
     ),

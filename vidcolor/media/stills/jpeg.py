@@ -16,6 +16,7 @@ import numpy as np
 from vidcolor.errors import InputError
 from vidcolor.media.stills.jpeg_segments import (
     LOSSLESS,
+    OTHER_IMAGES_WARNING,
     PROGRESSIVE,
     FrameHeader,
     find_frame_header,
@@ -23,6 +24,7 @@ from vidcolor.media.stills.jpeg_segments import (
     is_joinable,
     is_ycbcr,
     join_scans,
+    parse_image,
     parse_segments,
     read_metadata,
 )
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
 
     from vidcolor.media.stills.types import ColorizedStill, Still
 
+_MAX_FILM_OFFSET = 1024
+"""Maximum distance from the end of an image to the first box of an MP4 file, in bytes."""
+
 
 def read_jpeg(path: Path, allow_damaged: bool) -> DecodedImage:
     """Decode a JPEG. Gray and Y'CbCr stay as coded; CMYK and RGB become R'G'B'.
@@ -51,10 +56,12 @@ def read_jpeg(path: Path, allow_damaged: bool) -> DecodedImage:
     payload of the segments that are copied as they are.
     """
     data = path.read_bytes()
-    segments = parse_segments(data)
+    segments, trailer = parse_image(data)
     frame = find_frame_header(segments)
     check_size(path, frame.width, frame.height)
     metadata, warnings = read_metadata(segments)
+    if trailer and OTHER_IMAGES_WARNING not in warnings:
+        warnings += (_describe_trailer(trailer),)
     if frame.precision > 8:
         return replace(_decode_deep(path, data, frame), metadata=metadata, warnings=warnings)
     # Pillow converts Y'CbCr to RGB unless it is asked for Y'CbCr.
@@ -89,6 +96,12 @@ def read_jpeg(path: Path, allow_damaged: bool) -> DecodedImage:
         lossless=frame.marker in LOSSLESS,
         jpeg_data=jpeg_data,
     )
+
+
+def _describe_trailer(trailer: bytes) -> str:
+    """Return a warning about the data after an image, such as the film of a motion photo."""
+    kind = "a film" if b"ftyp" in trailer[:_MAX_FILM_OFFSET] else "data"
+    return f"not kept: {kind} of {len(trailer)} bytes after the image"
 
 
 def _decode_deep(path: Path, data: bytes, frame: FrameHeader) -> DecodedImage:

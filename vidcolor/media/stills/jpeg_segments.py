@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from vidcolor.media.stills.types import EncodedStill
 
+OTHER_IMAGES_WARNING = "the other images in the file are not kept"
+_PADDING = b"\0\xff\r\n "
 SOI, EOI, SOS, DQT, DHT, DRI, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xFE
 APP0, APP1, APP2, APP11, APP13, APP14, APP15 = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE, 0xEF
 BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
@@ -69,6 +71,11 @@ class FrameHeader(NamedTuple):
 
 def parse_segments(data: bytes) -> list[Segment]:
     """Return the segments of a JPEG file up to the end of its first image; else a `ValueError`."""
+    return parse_image(data)[0]
+
+
+def parse_image(data: bytes) -> tuple[list[Segment], bytes]:
+    """Return the segments of the first image and the data after it, without padding."""
     if data[:2] != b"\xff\xd8":
         raise ValueError("not a JPEG file")
     segments, at = [], 2
@@ -92,7 +99,7 @@ def parse_segments(data: bytes) -> list[Segment]:
             scan = data[at : found.start() if found else len(data)]
             at += len(scan)
         segments.append(Segment(marker, payload, scan))
-    return segments
+    return segments, data[at:].strip(_PADDING)
 
 
 def find_frame_header(segments: list[Segment]) -> FrameHeader:
@@ -144,7 +151,7 @@ def read_metadata(segments: list[Segment]) -> tuple[StillMetadata, tuple[str, ..
         elif marker == APP11 and body.startswith(b"JP"):
             warnings.append("content credentials (C2PA) are not kept: they describe other pixels")
         elif marker == APP2 and body.startswith(b"MPF\0"):
-            warnings.append("the other images in the file are not kept")
+            warnings.append(OTHER_IMAGES_WARNING)
         elif (APP1 <= marker <= APP15 and marker != APP14) or marker == COM:
             others.append((marker, body))
     metadata = StillMetadata(

@@ -267,6 +267,14 @@ def _downscale_to_rgb(image: DecodedImage, short_side: int) -> NDArray[np.uint8]
     return jfif_to_rgb(codes) if image.color_model == "ycbcr" else codes
 
 
+def _is_premultiplied(still: Still) -> bool:
+    """Return whether colors are premultiplied with alpha, and a pixel is not opaque."""
+    alpha = still.alpha
+    if alpha is None or not still.metadata.premultiplied:
+        return False
+    return bool((alpha < np.iinfo(alpha.dtype).max).any())
+
+
 def _prepare_metadata(
     still: Still, fmt: StillFormat, provenance: Provenance
 ) -> tuple[StillMetadata, tuple[str, ...]]:
@@ -290,6 +298,8 @@ def _prepare_metadata(
         metadata = replace(metadata, extras=())
     if still.alpha is not None and "alpha" not in fmt.stores:
         lost.append("alpha")
+    elif _is_premultiplied(still) and "premultiplied" not in fmt.stores:
+        lost.append("colors that are premultiplied with alpha: transparent parts look darker")
     if still.orientation != 1 and "orientation" not in fmt.stores:
         lost.append("the orientation: the result is not rotated for display")
     if not fmt.stores_provenance:
