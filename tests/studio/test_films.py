@@ -317,7 +317,7 @@ def test_reference_is_checked_and_kept_beside_the_project(
     (reference,) = added.json()["shots"][0]["references"]
     assert (reference["frame"], reference["evidence"]) == (3, "postcard")
     stored = f"Müller & Söhne 1931-{hashlib.sha256(color).hexdigest()[:12]}.png"
-    assert reference["name"] == stored
+    assert reference["name"] == "Müller & Söhne 1931.png"
     (row,) = Project.open(path).references
     assert row.path == f"reel.references/{stored}"
     assert stored in str(studio.get(f"/api/films/{film['id']}/log").json()["changes"][0])

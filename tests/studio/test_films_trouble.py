@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import shutil
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from tests.helpers.projects import NUM_FRAMES, write_color_image, write_film
 from tests.helpers.studio_films import FilmStudio, read_picture
 from vidcolor.errors import InputError
+from vidcolor.project.api import Project
 from vidcolor.studio.films import jobs as film_jobs
 from vidcolor.studio.films import shot_frames
 
@@ -167,6 +170,34 @@ def test_reference_needs_room(studio: FilmStudio, source: Path, tmp_path: Path) 
     )
     assert answer.status_code == 507
     assert not source.with_name("reel.references").exists()
+
+
+def test_refused_client_keeps_the_image_that_another_one_has_added(
+    studio: FilmStudio, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film_id, films = studio.add(source), studio.services.films
+    image = write_color_image(tmp_path / "color.png").read_bytes()
+    others_are_done, change = threading.Event(), films.change
+
+    def change_later(*arguments: Any) -> None:
+        """Make the first of the changes last, if it does not keep the others waiting."""
+        monkeypatch.setattr(films, "change", change)
+        others_are_done.wait(0.3)
+        change(*arguments)
+
+    async def send() -> int:
+        url, headers = f"/api/films/{film_id}/references", {"If-Match": "1"}
+        answer = await studio._http.post(url, content=image, headers=headers)
+        others_are_done.set()
+        return answer.status_code
+
+    async def send_twice() -> list[int]:
+        return await asyncio.gather(send(), send())
+
+    monkeypatch.setattr(films, "change", change_later)
+    assert sorted(studio._runner.run(send_twice())) == [200, 409]
+    (row,) = Project.open(source.with_name("reel.vidcolor.json")).references
+    assert (source.parent / row.path).read_bytes() == image
 
 
 def test_number_of_frames_is_limited_whatever_rate_a_header_states(

@@ -50,6 +50,7 @@ CASES = {
     "GET /healthz": Case(200, is_public=True),
     "GET /readyz": Case(200, is_public=True),
     "GET /open": Case(303, is_public=True),  # without a session it is refused: 401
+    "GET /offline-worker.js": Case(200, is_public=True),
     "POST /open": Case(401, is_public=True),
     "GET /metrics": Case(200),
     "GET /api/info": Case(200),
@@ -95,6 +96,8 @@ CASES = {
     ),
     "POST /api/films/{film_id}/references": Case(content=b"picture", headers=FILM_REVISION),
     "GET /api/films/{film_id}/log": Case(),
+    "GET /api/films/{film_id}/shots.{list_format}": Case(),
+    "GET /api/films/{film_id}/project": Case(),
     "POST /api/films/{film_id}/render": Case(json={}),
     "GET /api/films/{film_id}/result": Case(),
     "GET /api/films/{film_id}/report.{report_format}": Case(),
@@ -150,6 +153,7 @@ class Items:
             "number": "1",
             "suffix": "mp4",
             "report_format": "html",
+            "list_format": "edl",
         }
         self.ids = {value for name, value in self.values.items() if name.endswith("_id")}
 

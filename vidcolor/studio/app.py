@@ -32,6 +32,7 @@ from vidcolor.studio.versioned_files import load_page_files
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
 
     from vidcolor.studio.discovery import Source
     from vidcolor.studio.settings import StudioSettings
@@ -103,7 +104,7 @@ def create_app(settings: StudioSettings, sources: Sequence[Source] = ()) -> Fast
     for module in ROUTERS:
         app.include_router(importlib.import_module(module).router)
     _add_pages(app)
-    _add_error_handlers(app)
+    _add_error_handlers(app, settings.data_dir)
     register_sources(services, sources)
     return app
 
@@ -178,12 +179,12 @@ def _add_pages(app: FastAPI) -> None:
     app.mount("/pages", RevalidatedFiles(directory=PAGES))
 
 
-def _add_error_handlers(app: FastAPI) -> None:
-    """Answer every error with one line of JSON."""
+def _add_error_handlers(app: FastAPI, data_dir: Path) -> None:
+    """Answer every error with one line of JSON, without paths in the data directory."""
 
     @app.exception_handler(VidcolorError)
     def handle_error(request: Request, error: VidcolorError) -> JSONResponse:
-        return make_error_response(error)
+        return make_error_response(error, data_dir)
 
     @app.exception_handler(RequestValidationError)
     def handle_invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:

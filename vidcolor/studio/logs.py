@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 import traceback
 from logging.handlers import RotatingFileHandler
@@ -19,6 +20,8 @@ _FIELDS = "vidcolor_fields"
 _FILE_NAME = "studio.log"
 _MAX_BYTES = 10 << 20
 _NUM_FILES = 3
+_SEPARATOR = r"[/\\]"
+_PATH = re.compile(rf"(?<!\w)(?:[A-Za-z]:)?(?:{_SEPARATOR}[^/\\\s'\",;:)]+)+")
 _LIBRARIES = ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio")
 
 
@@ -31,7 +34,7 @@ class JsonFormatter(logging.Formatter):
             "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
             + f".{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
-            "event": record.getMessage(),
+            "event": describe_event(record),
         }
         values |= getattr(record, _FIELDS, {})
         if record.exc_info and record.exc_info[0] is not None:
@@ -40,10 +43,23 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(values, ensure_ascii=False)
 
 
+def describe_event(record: logging.LogRecord) -> str:
+    """Return the message of a record; of one of a library, the first line without paths.
+
+    asyncio, for example, adds exceptions with their texts, which may contain names of files.
+    """
+    if record.name.startswith("vidcolor.studio"):
+        return record.getMessage()
+    lines = str(record.msg).splitlines() or [""]
+    return _PATH.sub("PATH", lines[0])
+
+
 def describe_trace(trace: TracebackType | None) -> list[str]:
     """Return module, function and line of each frame; messages may contain names of files."""
     frames = traceback.extract_tb(trace)
-    return [f"{'/'.join(f.filename.split('/')[-3:])}:{f.lineno} {f.name}" for f in frames]
+    return [
+        f"{'/'.join(re.split(_SEPARATOR, f.filename)[-3:])}:{f.lineno} {f.name}" for f in frames
+    ]
 
 
 def log(logger: logging.Logger, level: int, event: str, **fields: Any) -> None:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 from vidcolor.errors import describe_unexpected_error
 from vidcolor.studio.errors import ApiError
 from vidcolor.studio.logs import REQUESTS, log, log_exception
+from vidcolor.studio.names import hide_data_dir
 from vidcolor.studio.responses import make_error_response, make_status_response
 from vidcolor.studio.storage import convert_failure, is_failure
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from starlette.responses import JSONResponse
 
     from vidcolor.studio.metrics import Metrics
@@ -48,7 +51,7 @@ class ObserveMiddleware:
             if status:  # The response has started and cannot be completed.
                 log_exception("response-failed", error)
                 raise ConnectionAbortedError from None
-            response = _answer_exception(error)
+            response = _answer_exception(error, scope["app"].state.services.settings.data_dir)
             await response(scope, receive, send_observed)  # type: ignore[arg-type]
         finally:
             self._finish(scope, status, began, time.perf_counter() - start)
@@ -69,17 +72,17 @@ class ObserveMiddleware:
         )
 
 
-def _answer_exception(error: Exception) -> JSONResponse:
+def _answer_exception(error: Exception, data_dir: Path) -> JSONResponse:
     """Return the response to an exception that no endpoint has handled."""
     if isinstance(error, ApiError):  # raised while the body was read
-        response = make_error_response(error)
+        response = make_error_response(error, data_dir)
         response.headers["connection"] = "close"
         return response
     if is_failure(error):
         log_exception("storage-failed", error)
-        return make_error_response(convert_failure(error))
+        return make_error_response(convert_failure(error), data_dir)
     log_exception("request-failed", error)
-    return make_status_response(500, describe_unexpected_error(error))
+    return make_status_response(500, hide_data_dir(describe_unexpected_error(error), data_dir))
 
 
 def find_route(scope: Scope) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from vidcolor.errors import (
     BusyError,
@@ -18,8 +19,11 @@ from vidcolor.errors import (
 )
 from vidcolor.studio.compute.errors import ComputeError, SupersededError
 from vidcolor.studio.errors import ApiError
+from vidcolor.studio.names import hide_data_dir
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vidcolor.studio.errors import Code
 
 _STATUSES: tuple[tuple[type[VidcolorError], int, Code], ...] = (
@@ -52,9 +56,20 @@ _CODES: dict[int, Code] = {
 }
 
 
-def make_error_response(error: VidcolorError) -> JSONResponse:
-    """Return the response of an error that the client can act on."""
+def make_download(data: bytes, name: str) -> Response:
+    """Return the response that a browser saves as a file with a name for people."""
+    headers = {
+        "Cache-Control": REVALIDATE,
+        "Content-Disposition": f"attachment; filename*=utf-8''{quote(name, safe='')}",
+    }
+    return Response(data, media_type="application/octet-stream", headers=headers)
+
+
+def make_error_response(error: VidcolorError, data_dir: Path | None = None) -> JSONResponse:
+    """Return the response of an error that the client can act on, without paths in `data_dir`."""
     text = " ".join(str(error).split())
+    if data_dir is not None:
+        text = hide_data_dir(text, data_dir)
     if isinstance(error, ApiError):
         content = {"error": text, "code": error.code, **error.details}
         return JSONResponse(content, error.status, error.headers)

@@ -39,6 +39,10 @@ class VersionedFiles:
         self.start_page = page.replace(_PREFIX_FIELD, f"/static/{self.version}")
         """HTML of the start page, with the addresses of this version."""
 
+    def read_text(self, name: str) -> str:
+        """Return the text of a file, by its path relative to the directory, with slashes."""
+        return self._files[name].decode()
+
     def make_response(self, version: str, name: str) -> Response:
         """Return a file.
 

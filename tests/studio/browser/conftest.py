@@ -68,6 +68,8 @@ class Visitor:
         self, chromium: Browser, server: StudioProcess, session: Session | None, **options: object
     ) -> None:
         options.setdefault("viewport", {"width": 1440, "height": 900})
+        # Requests that pass through a service worker cannot be changed by tests.
+        options.setdefault("service_workers", "block")
         self.server = server
         self.context: BrowserContext = chromium.new_context(**options)
         self.context.set_default_timeout(TIMEOUT_MS)

@@ -120,6 +120,7 @@ def test_a_film_is_decided_by_keyboard(
     keys.press("Shift+ArrowRight")
     colors = page.locator(".likely-colors button")
     expect(colors.nth(1)).to_be_visible()
+    expect(colors.nth(1)).to_have_attribute("title", re.compile(r"^[a-z]+( #[0-9a-f]{6})? · \d"))
     keys.press("Enter")
     (hint,) = wait_for(lambda: list_hints(read()))
     assert hint["frame"] == 33
@@ -296,11 +297,48 @@ def test_reference_is_for_a_shot_or_for_the_film(
     found = [row["frame"] for row in state["shots"][1]["references"] + state["references"]]
     assert found == [10, None]
     names = page.locator(".film-row-name").all_inner_texts()
-    assert [re.sub("-[0-9a-f]{12}", "", name) for name in names] == [picture.name] * 2
+    assert names == [picture.name] * 2
     assert page.evaluate(HAS_FOCUS)
     for _ in found:
         page.keyboard.press("Control+z")
     expect(page.locator(".film-row-text")).to_have_count(0)
+
+
+NAME_COLORS = """async (colors) => {
+    const main = document.querySelector('script[src$="main.js"]').src;
+    const { nameNearestColor } = await import(main.replace("main.js", "photo/colors.js"));
+    return colors.map(nameNearestColor);
+}"""
+
+
+def test_files_for_other_programs_are_saved(
+    studio: StudioProcess,
+    film: str,
+    film_path: Path,
+    tmp_path: Path,
+    visitor: Callable[..., Visitor],
+) -> None:
+    person = visitor(studio)
+    person.expected = ["422"]
+    page = person.open(f"#/film/{film}")
+    wait_for_picture(page)
+    page.get_by_role("button", name="Export …").locator("visible=true").click()
+    dialog = page.get_by_role("dialog", name="Export")
+    expect(dialog.get_by_role("button", name="EDL")).to_be_focused()
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert download.value.suggested_filename == "reel.edl"
+    assert "FROM CLIP NAME: reel.mkv" in download.value.path().read_text()
+    with page.expect_download() as download:
+        dialog.get_by_role("button", name="Save the project").press("Enter")
+    assert download.value.suggested_filename == "reel.vidcolor.json"
+    hidden = film_path.rename(tmp_path / "reel.mkv")
+    dialog.get_by_role("button", name="CSV").press("Enter")
+    expect(dialog.get_by_role("alert")).to_contain_text("reel.mkv")
+    hidden.rename(film_path)
+    # Names of colors, for screen readers and people who do not see them.
+    names = page.evaluate(NAME_COLORS, ["#4682b4", "#483113", "#373632", "#3b5f8a"])
+    assert names == ["steelblue", "saddlebrown #483113", "dimgray #373632", "steelblue #3b5f8a"]
 
 
 COUNT_BITMAPS = """

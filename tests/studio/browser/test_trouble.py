@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import threading
 from collections.abc import Callable, Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -14,6 +17,7 @@ from tests.helpers.studio_server import StudioProcess
 from tests.studio.browser.conftest import Visitor
 from tests.studio.browser.pointing import point_at, wait_for_picture
 from tests.studio.browser.server import Session, wait_for
+from tests.studio.browser.test_accessibility import check
 from tests.studio.browser.test_photos import SECONDS
 
 pytestmark = [
@@ -21,6 +25,11 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="workers are found in /proc"),
 ]
+SEEN_BY_WORKER = """
+performance.getEntriesByType("resource")
+    .filter((entry) => entry.workerStart && entry.workerFinalSourceType !== "network")
+    .map((entry) => `${entry.name} ${entry.workerFinalSourceType}`)
+"""
 CONNECTION = r"net::ERR_|503|Failed to fetch|NetworkError"
 
 
@@ -31,6 +40,17 @@ def server(studio: StudioProcess) -> Iterator[StudioProcess]:
     assert studio.process is not None
     if studio.process.poll() is not None:
         studio.start()
+
+
+@contextlib.contextmanager
+def other_program(port: int) -> Iterator[None]:
+    """Run another web server at a port."""
+    http = ThreadingHTTPServer(("127.0.0.1", port), SimpleHTTPRequestHandler)
+    thread = threading.Thread(target=http.serve_forever, daemon=True)
+    thread.start()
+    yield
+    http.shutdown()
+    http.server_close()
 
 
 def list_workers(server: StudioProcess) -> list[int]:
@@ -69,6 +89,61 @@ def test_a_full_queue_is_shown_and_tried_again(
     expect(page.get_by_role("dialog")).to_contain_text("Coloring at full quality")
     with page.expect_download(timeout=SECONDS):
         pass
+
+
+def test_a_reload_without_server_shows_a_page_that_recovers(
+    server: StudioProcess, session: Session, visitor: Callable[..., Visitor], samples: Path
+) -> None:
+    photo = session.add_photo(samples / "sepia.png")
+    person = visitor(service_workers="allow")
+    person.expected = [CONNECTION, "401"]
+    page = person.open(f"#/photo/{photo}")
+    wait_for_picture(page)
+    page.evaluate("async () => { await navigator.serviceWorker.ready; }")
+    page.reload()
+    wait_for_picture(page)
+    assert page.evaluate("navigator.serviceWorker.controller.state") == "activated"
+    assert page.evaluate("caches.keys()") == []
+    assert page.evaluate(SEEN_BY_WORKER) == [], "the worker sees only the start page"
+
+    server.kill()
+    page.reload()
+    heading = page.get_by_role("heading", name="The studio does not answer")
+    expect(heading).to_be_visible(timeout=SECONDS)
+    page.get_by_role("button", name="Try now").click()
+    expect(heading).to_be_visible(timeout=SECONDS)
+    assert check(page, "offline") == []
+    assert page.evaluate("document.scripts.length") == 1
+    server.start()
+    wait_for_picture(page)
+    assert page.url.endswith(f"#/photo/{photo}")
+
+    # A link works once, as without the worker.
+    person.context.clear_cookies()
+    link = server.make_link()
+    page.goto(link)
+    expect(page.get_by_role("button", name="Queue")).to_be_visible()
+    assert httpx.get(link).status_code == 401
+    # A page of another site gets no session, and no error either.
+    body = f'<a href="{server.base_url}/#/">studio</a>'
+    page.route("http://other.test/", lambda r: r.fulfill(body=body, content_type="text/html"))
+    page.goto("http://other.test/")
+    page.get_by_role("link").click()
+    expect(page.get_by_role("heading", name="This browser has no access")).to_be_visible()
+
+
+def test_a_worker_that_another_program_inherits_leaves(
+    server: StudioProcess, visitor: Callable[..., Visitor]
+) -> None:
+    person = visitor(service_workers="allow")
+    person.expected = [CONNECTION, "404"]
+    page = person.open()
+    page.evaluate("async () => { await navigator.serviceWorker.ready; }")
+    server.kill()
+    with other_program(server.port):
+        page.goto(f"{server.base_url}/")
+        expect(page.get_by_role("heading", name="Directory listing")).to_be_visible()
+        assert page.evaluate("navigator.serviceWorker.getRegistrations()") == []
 
 
 def test_a_killed_server_loses_nothing(

@@ -11,14 +11,18 @@ from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
 from vidcolor.errors import VidcolorError
+from vidcolor.project.store import SUFFIX
 from vidcolor.studio.api import film_pictures
 from vidcolor.studio.api.revisions import RevisionHeader, parse_revision
+from vidcolor.studio.compute.http import answer
 from vidcolor.studio.errors import NotFoundError, RequestError
-from vidcolor.studio.films.changes import FileOptions, FilmChange, Name, SetFilm
+from vidcolor.studio.films.changes import FileOptions, FilmChange, Name, SetFilm, SetShot
+from vidcolor.studio.films.exports import ListFormat, make_export_name
+from vidcolor.studio.films.models import check_models
 from vidcolor.studio.films.paths import is_analyzed
 from vidcolor.studio.films.references import receive_reference
 from vidcolor.studio.films.reports import ReportFormat, locate_report
-from vidcolor.studio.responses import REVALIDATE
+from vidcolor.studio.responses import REVALIDATE, make_download
 from vidcolor.studio.services import ClientDep, ServicesDep
 
 if TYPE_CHECKING:
@@ -103,7 +107,12 @@ async def change_film(
     """Make one change of the project. If it has another revision, the answer is 409 with it."""
     films = services.films
     row = await run_in_threadpool(films.get, film_id, client)
-    await run_in_threadpool(films.change, row, parse_revision(if_match), change)
+    revision = parse_revision(if_match)
+    if isinstance(change, SetShot):
+        document = (await run_in_threadpool(films.read_decisions, row)).document
+        known = await run_in_threadpool(films.list_models, document)
+        await check_models(films.pictures, row, document, change, known)
+    await run_in_threadpool(films.change, row, revision, change)
     return await _respond(films, row)
 
 
@@ -139,6 +148,32 @@ def get_log(
     """Return the last changes, the newest first; all with the limit 0."""
     row = services.films.get(film_id, client)
     return {"changes": services.films.list_changes(row, limit)}
+
+
+# Files for other programs
+
+
+@router.get("/{film_id}/shots.{list_format}")
+async def get_shot_list(
+    film_id: str,
+    list_format: ListFormat,
+    request: Request,
+    services: ServicesDep,
+    client: ClientDep,
+) -> Response:
+    """Download the list of shots, as `vidcolor project shots --out` writes it."""
+    row = await run_in_threadpool(services.films.get, film_id, client)
+    film_name = row.name if row.is_upload else None
+    work = services.films.pictures.list_shots(row, list_format, film_name)
+    data = await answer(request, work)
+    return make_download(data, make_export_name(row, f".{list_format}"))
+
+
+@router.get("/{film_id}/project")
+def get_project(film_id: str, services: ServicesDep, client: ClientDep) -> Response:
+    """Download the project with all decisions, for the command line."""
+    row = services.films.get(film_id, client)
+    return make_download(services.films.read_project_file(row), make_export_name(row, SUFFIX))
 
 
 # Rendering

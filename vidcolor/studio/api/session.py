@@ -14,7 +14,9 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Redirect
 from vidcolor import __version__
 from vidcolor.studio import audit
 from vidcolor.studio.errors import RequestError
+from vidcolor.studio.films.exports import list_shot_list_formats
 from vidcolor.studio.links import API_CLIENT
+from vidcolor.studio.offline import make_offline_worker
 from vidcolor.studio.services import ClientDep, Services, ServicesDep
 from vidcolor.studio.settings import CHUNK_BYTES
 
@@ -40,6 +42,15 @@ def open_link(
         services.rates.count_failure(address)
         return make_locked_page("This link was used already, or is too old.")
     return _make_session_response(request, services, token)
+
+
+@router.get("/offline-worker.js", include_in_schema=False)
+def get_offline_worker() -> Response:
+    """Return the script that shows a page in browsers while the server does not answer."""
+    # Its scope is the directory that it lies in.
+    return Response(
+        make_offline_worker(), media_type="text/javascript", headers={"Cache-Control": "no-cache"}
+    )
 
 
 @router.post("/open", include_in_schema=False)
@@ -130,6 +141,7 @@ def get_info(services: ServicesDep) -> dict[str, Any]:
         },
         "still_formats": stills,
         "film_formats": films,
+        "shot_list_formats": list_shot_list_formats(),
         "chunk_bytes": CHUNK_BYTES,
     }
 

@@ -216,6 +216,8 @@ class SetShot(ShotChange):
     do: Literal["set-shot"]
     vividness: float | None = None
     saturation: float | None = None
+    model: Name | None = None
+    """One of the models that the film lists."""
     kind: Literal["title", "picture"] | None = None
     transition: Literal["cut", "fade", "dissolve"] | None = None
     mixed_frames: Frame | None = None
@@ -223,7 +225,7 @@ class SetShot(ShotChange):
     def apply(self, project: Project) -> None:
         """Make the change in memory."""
         indices = self.find_indices(project)
-        values = self.get_given("vividness", "saturation", "kind")
+        values = self.get_given("vividness", "saturation", "model", "kind")
         if self.transition is None:
             if self.mixed_frames is not None:
                 raise UsageError("mixed_frames requires the transition dissolve")

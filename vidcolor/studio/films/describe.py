@@ -13,6 +13,7 @@ from vidcolor.project.approvals import compute_shot_digest, get_state, is_kept_g
 from vidcolor.project.describe import count_decisions, find_evidence, summarize_changes
 from vidcolor.project.history import find_undone, merge_changes
 from vidcolor.project.options import make_options
+from vidcolor.studio.names import find_given_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,6 +77,7 @@ def describe_document(document: ProjectDocument, name: str, revs: Sequence[str])
         "num_frames": source.num_frames,
         "rate": source.rate,
         "kind": source.kind,
+        "model": stored["model"],
         "options": {name: stored[name] for name in SHOWN_OPTIONS},
         "shots": [describe_shot(document, n, rev) for n, rev in enumerate(revs)],
         "references": [describe_reference(row) for row in document.get_references(None)],
@@ -109,6 +111,7 @@ def describe_shot(document: ProjectDocument, index: int, rev: str) -> dict[str, 
         "kind": row.kind,
         "vividness": row.vividness,
         "saturation": row.saturation,
+        "model": row.model,
         "note": row.note,
         "evidence": row.evidence,
         "rev": rev,
@@ -153,7 +156,7 @@ def describe_reference(row: ProjectReference) -> dict[str, Any]:
     return {
         "id": row.id,
         "frame": row.frame,
-        "name": row.path.rsplit("/", 1)[-1],
+        "name": find_given_name(row.path),
         "evidence": row.evidence,
         "by": row.by,
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vidcolor.errors import VidcolorError
 from vidcolor.project.approvals import get_state
 from vidcolor.studio.films.describe import describe_document, is_outdated
+from vidcolor.studio.films.models import list_models
 from vidcolor.studio.films.paths import has_project, hide_path, is_analyzed, read_signature
 from vidcolor.studio.films.reports import list_reports
 
@@ -67,9 +68,11 @@ class FilmDescriber:
                     _DOCUMENT_VIEW, lambda document: describe_document(document, row.name, revs)
                 )
                 source = project.document.source
+                head["models"] = list_models(project.document, self._settings)
                 head["result"] = self._describe_result(row, project)
         except VidcolorError as error:
-            return _dump({**head, "state": "missing", "error": hide_path(str(error), row)})
+            text = hide_path(str(error), row, self._settings)
+            return _dump({**head, "state": "missing", "error": text})
         facts = facts or {
             "width": source.width,
             "height": source.height,

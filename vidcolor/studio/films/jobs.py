@@ -45,10 +45,12 @@ _ERRORS = (VidcolorError, FileNotFoundError)
 """Errors of films. People may move or delete a film and its project while a job runs."""
 
 
-def _describe_error(error: VidcolorError | FileNotFoundError, row: FilmRow) -> VidcolorError:
+def _describe_error(
+    error: VidcolorError | FileNotFoundError, row: FilmRow, settings: StudioSettings
+) -> VidcolorError:
     """Return the error of a job for people."""
     if isinstance(error, VidcolorError):
-        return type(error)(hide_path(str(error), row))
+        return type(error)(hide_path(str(error), row, settings))
     name = row.name if row.is_upload else error.filename or row.name
     return InputError(
         f"{name}: was moved, renamed or removed while vidcolor used it; put it back, and try again"
@@ -77,7 +79,7 @@ def run_analyze(context: JobContext, job: Job) -> dict[str, Any]:
             project = Project.new(row.path, row.project_path, options, progress=report)
             warnings = project.warnings
     except _ERRORS as error:
-        described = _describe_error(error, row)
+        described = _describe_error(error, row, context.settings)
         table.set_error(row.id, str(described))
         context.events.publish_revision("film", row.id, 0, row.viewer)
         raise described from error
@@ -87,7 +89,7 @@ def run_analyze(context: JobContext, job: Job) -> dict[str, Any]:
     return {
         "revision": project.revision,
         "shots": len(project.shots),
-        "warnings": [hide_path(text, row) for text in warnings],
+        "warnings": [hide_path(text, row, context.settings) for text in warnings],
     }
 
 
@@ -173,13 +175,13 @@ def run_render(context: JobContext, job: Job) -> dict[str, Any]:
             run = run.replace(confidence=confidence)
         result = project.render(target, run, colorizer=colorizer, progress=context.report)
     except _ERRORS as error:
-        raise _describe_error(error, row) from error
-    warnings = [hide_path(text, row) for text in result.warnings]
+        raise _describe_error(error, row, settings) from error
+    warnings = [hide_path(text, row, settings) for text in result.warnings]
     try:
         remove_reports(row)
-        write_reports(row, project, result, run)
+        write_reports(row, project, result, run, settings)
     except (OSError, VidcolorError) as error:  # the result is there nevertheless
-        warnings.append(f"there is no report: {hide_path(str(error), row)}")
+        warnings.append(f"there is no report: {hide_path(str(error), row, settings)}")
     if row.is_upload and row.result_path not in (None, target):
         assert row.result_path is not None
         row.result_path.unlink(missing_ok=True)
@@ -196,7 +198,11 @@ def run_render(context: JobContext, job: Job) -> dict[str, Any]:
         "damaged": result.damaged,
         "warnings": warnings,
         "lost_hints": [
-            {"hint": hide_path(lost.hint, row), "first": lost.first_frame, "last": lost.last_frame}
+            {
+                "hint": hide_path(lost.hint, row, settings),
+                "first": lost.first_frame,
+                "last": lost.last_frame,
+            }
             for lost in result.lost_hints
         ],
     }
@@ -226,7 +232,7 @@ def run_loop(context: JobContext, job: Job) -> dict[str, Any]:
     try:
         return _write_loops(context, job, row)
     except _ERRORS as error:
-        raise _describe_error(error, row) from error
+        raise _describe_error(error, row, context.settings) from error
 
 
 def _write_loops(context: JobContext, job: Job, row: FilmRow) -> dict[str, Any]:

@@ -99,6 +99,22 @@ class OpenFilm:
             self._own_colorizer = key, Colorizer.load(device=settings.device, **values)
         return self._own_colorizer[1]
 
+    def check_analyzed(self) -> None:
+        """Check that the source is there and analyzed.
+
+        Raises:
+            InputError: the source is missing, has changed, or is not analyzed yet.
+        """
+        digest = self.document.source.digest
+        if self._analyzed_source == digest:
+            return
+        # The analysis of a long film takes minutes, which is the work of a job.
+        if load_analysis(self.project.path, self.document.source) is None:
+            raise InputError("the film is not analyzed yet; try again in a moment")
+        source = self.project.find_source()
+        self._source = source, read_signature(source)
+        self._analyzed_source = digest
+
     @property
     def renderer(self) -> StillRenderer:
         """The renderer of the frames.
@@ -106,14 +122,7 @@ class OpenFilm:
         Raises:
             InputError: the source is missing, has changed, or is not analyzed yet.
         """
-        digest = self.document.source.digest
-        if self._analyzed_source != digest:
-            # The analysis of a long film takes minutes, which is the work of a job.
-            if load_analysis(self.project.path, self.document.source) is None:
-                raise InputError("the film is not analyzed yet; try again in a moment")
-            source = self.project.find_source()
-            self._source = source, read_signature(source)
-            self._analyzed_source = digest
+        self.check_analyzed()
         renderer = self.project.open_renderer(self.colorizer)
         renderer.checkpoint = self._state.check_canceled
         return renderer

@@ -9,7 +9,7 @@ from vidcolor.errors import UsageError, VidcolorError
 from vidcolor.project.api import default_project_path
 from vidcolor.project.store import ANALYSIS_FILE, SUFFIX, cache_path, read_project
 from vidcolor.studio.films.still_cache import MAX_DISK_BYTES, StillCache
-from vidcolor.studio.names import replace_paths
+from vidcolor.studio.names import SHOWN_DIRECTORY, hide_data_dir, replace_paths
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -74,7 +74,7 @@ def choose_project_path(
         path = path.with_name(f"{source.name}{SUFFIX}")
     if path.exists() or os.access(path.parent, os.W_OK):
         return path
-    return settings.data_dir / "films" / film_id / path.name
+    return settings.data_dir / SHOWN_DIRECTORY / film_id / path.name
 
 
 def _belongs_to(project: Path, source: Path) -> bool:
@@ -120,9 +120,10 @@ def is_analyzed(row: FilmRow) -> bool:
     return has_project(row) and read_signature(analysis) is not None
 
 
-def hide_path(text: str, row: FilmRow) -> str:
-    """Return a message with the name of an uploaded film instead of its paths on the server."""
-    if not row.is_upload:
-        return text
-    text = replace_paths(text, (row.project_path, row.path), row.name)
-    return text.replace(f"{row.path.parent}{os.sep}", "")
+def hide_path(text: str, row: FilmRow, settings: StudioSettings) -> str:
+    """Return a message without paths in the data directory, and with the name of an upload."""
+    if row.is_upload:
+        text = replace_paths(text, (row.project_path, row.path), row.name)
+        text = text.replace(f"{row.path.parent}{os.sep}", "")
+        text = replace_paths(text, (row.path.parent,), row.name)
+    return hide_data_dir(text, settings.data_dir)

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
     from vidcolor.project.document import ProjectDocument
     from vidcolor.studio.compute.client import ComputeClient
+    from vidcolor.studio.films.exports import ListFormat
     from vidcolor.studio.films.projects import Decisions
     from vidcolor.studio.films.rows import FilmRow
     from vidcolor.studio.films.still_cache import StillCache
+    from vidcolor.studio.settings import StudioSettings
 
 StillView = Literal["color", "gray", "confidence"]
 StillFormat = Literal["webp", "jpeg"]
@@ -81,10 +83,14 @@ class FilmPictures:
     """Asks the compute process, and keeps what it answers. Runs in the event loop."""
 
     def __init__(
-        self, compute: ComputeClient, cache: StillCache, read: Callable[[FilmRow], Decisions]
+        self,
+        settings: StudioSettings,
+        compute: ComputeClient,
+        cache: StillCache,
+        read: Callable[[FilmRow], Decisions],
     ) -> None:
         """Use the compute process and a cache of files; `read` returns the decisions of a film."""
-        self._compute, self._cache, self._read = compute, cache, read
+        self._settings, self._compute, self._cache, self._read = settings, compute, cache, read
         self._prefetch: dict[str, asyncio.Task[None]] = {}
         """The task that makes stills of a film in advance."""
 
@@ -233,6 +239,19 @@ class FilmPictures:
         answer: dict[str, Any] = await self.call(row, "film.plan", PRIORITY_VIEW, suffix=suffix)
         return answer
 
+    async def list_shots(
+        self, row: FilmRow, list_format: ListFormat, film_name: str | None
+    ) -> bytes:
+        """Return the list of shots as a file; see `exports.format_shot_list`."""
+        data: bytes = await self.call(
+            row, "film.shots", PRIORITY_CLICK, format=list_format, name=film_name
+        )
+        return data
+
+    async def check_shots(self, row: FilmRow, shots: list[int], values: dict[str, Any]) -> None:
+        """Raise an error if shots, by index, cannot have new values; see `tasks.check_shots`."""
+        await self.call(row, "film.check", PRIORITY_CLICK, shots=shots, values=values)
+
     async def check_reference(self, row: FilmRow, path: Path) -> None:
         """Raise an error if an image cannot be a reference."""
         await self.call(row, "film.reference", PRIORITY_CLICK, path=str(path))
@@ -270,7 +289,7 @@ class FilmPictures:
                 payload |= {"key": decisions.key, "decisions": decisions.packed}
             return await self._compute.call(task, payload, priority=priority, key=key)
         except VidcolorError as error:
-            text = hide_path(str(error), row)
+            text = hide_path(str(error), row, self._settings)
             if text == str(error):
                 raise
             raise type(error)(text) from error

@@ -20,7 +20,7 @@ from vidcolor.project.store import SUFFIX
 from vidcolor.studio.content import detect_content
 from vidcolor.studio.errors import RequestError, TooLargeError, UnsupportedError
 from vidcolor.studio.films.changes import ChangeModel, Frame
-from vidcolor.studio.names import clean_name
+from vidcolor.studio.names import DIGEST_LENGTH, REFERENCE_SUFFIX, clean_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,14 +30,11 @@ if TYPE_CHECKING:
     from vidcolor.studio.films.rows import FilmRow
     from vidcolor.studio.films.service import FilmService
 
-_DIGEST_LENGTH = 12
 _MAX_STEM_BYTES = 120
 """Maximum size of the part of a stored name that comes from people. With the rest it is less than
 the 143 bytes that encrypted file systems allow."""
 _SPECIAL = re.compile(r'[<>:"|?*%]')
 """Characters that Windows forbids in names, and the one that starts the number of a sequence."""
-FOLDER_SUFFIX = ".references"
-"""Suffix of the directory of references: NAME.references beside NAME.vidcolor.json."""
 
 
 class AddReference(ChangeModel):
@@ -85,15 +82,12 @@ async def receive_reference(
         UnsupportedError: it is no image that vidcolor reads.
         VidcolorError: it is gray or damaged, or the project cannot be changed.
     """
-    folder = row.project_path.with_name(
-        f"{row.project_path.name.removesuffix(SUFFIX)}{FOLDER_SUFFIX}"
-    )
+    project = row.project_path
     digest, size = hashlib.sha256(), 0
-    await run_in_threadpool(films.storage.check_reference_room, folder.parent)
-    await run_in_threadpool(folder.mkdir, exist_ok=True)
-    # Two clients may send images at a time, so the name is that of this object.
-    partial = temporary_path(folder / f"{id(digest):x}")
-    target: Path | None = None
+    await run_in_threadpool(films.storage.check_reference_room, project.parent)
+    # Two clients may send images at a time, so the name is that of this object. It is not in the
+    # folder of the references, which exists only while it has any.
+    partial = temporary_path(project.with_name(f"{id(digest):x}"))
     try:
         with partial.open("wb") as file:
             async for part in parts:
@@ -111,25 +105,43 @@ async def receive_reference(
             await films.pictures.check_reference(row, partial)
         except VidcolorError as error:  # it names the file that was received
             raise type(error)(str(error).replace(str(partial), "the image")) from error
-        target = _choose_target(folder, name, digest.hexdigest(), content.suffix)
-        is_new = not target.exists()
-        partial.replace(target)
-        path = to_stored_path(target, row.project_path.parent)
-        try:
-            await run_in_threadpool(films.change, row, revision, AddReference(path=path, **values))
-        except BaseException:
-            if is_new:
-                target.unlink(missing_ok=True)
-            raise
+        folder = project.with_name(f"{project.name.removesuffix(SUFFIX)}{REFERENCE_SUFFIX}")
+        async with films.get_reference_lock(row):
+            target, is_new = await run_in_threadpool(
+                _store, partial, folder, name, digest.hexdigest(), content.suffix
+            )
+            path = to_stored_path(target, project.parent)
+            try:
+                await run_in_threadpool(
+                    films.change, row, revision, AddReference(path=path, **values)
+                )
+            except Exception:
+                if is_new:
+                    await run_in_threadpool(_remove, target)
+                raise
     finally:
         partial.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # it has other images
-            folder.rmdir()
+
+
+def _store(partial: Path, folder: Path, name: str, digest: str, suffix: str) -> tuple[Path, bool]:
+    """Move an image into a folder; return its path, and whether it was not there before."""
+    folder.mkdir(exist_ok=True)
+    target = _choose_target(folder, name, digest, suffix)
+    is_new = not target.exists()
+    partial.replace(target)
+    return target, is_new
+
+
+def _remove(image: Path) -> None:
+    """Remove an image that the project does not use, and its folder if it has no other one."""
+    image.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        image.parent.rmdir()
 
 
 def _choose_target(folder: Path, name: str, digest: str, suffix: str) -> Path:
     """Return the path of an image in a folder; that of an image with the same content if any."""
-    ending = f"-{digest[:_DIGEST_LENGTH]}{suffix}"
+    ending = f"-{digest[:DIGEST_LENGTH]}{suffix}"
     stored = next(folder.glob(f"*{ending}"), None)
     return stored or folder / f"{_make_stem(name)}{ending}"
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vidcolor.options import ColorizeOptions
     from vidcolor.project.api import Project
     from vidcolor.studio.films.rows import FilmRow
+    from vidcolor.studio.settings import StudioSettings
 
 ReportFormat = Literal["html", "json"]
 REPORT_FORMATS: tuple[ReportFormat, ...] = get_args(ReportFormat)
@@ -37,7 +38,11 @@ def remove_reports(row: FilmRow) -> None:
 
 
 def write_reports(
-    row: FilmRow, project: Project, result: FilmResult, options: ColorizeOptions
+    row: FilmRow,
+    project: Project,
+    result: FilmResult,
+    options: ColorizeOptions,
+    settings: StudioSettings,
 ) -> None:
     """Write the reports of a rendering. Those of an upload do not show paths of the server.
 
@@ -46,6 +51,7 @@ def write_reports(
         project: its project, as it was rendered.
         result: the result, whose file is read.
         options: the options of the run that the project does not store.
+        settings: those of the server.
 
     Raises:
         VidcolorError: a report cannot be written.
@@ -67,22 +73,22 @@ def write_reports(
         path = locate_report(row, name)
         write_report(path, records)
         if row.is_upload:
-            _hide_paths(path, row)
+            _hide_paths(path, row, settings)
 
 
-def _hide_paths(path: Path, row: FilmRow) -> None:
+def _hide_paths(path: Path, row: FilmRow, settings: StudioSettings) -> None:
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".json":
-        text = json.dumps(_hide_in(json.loads(text), row), indent=2, ensure_ascii=False)
+        text = json.dumps(_hide_in(json.loads(text), row, settings), indent=2, ensure_ascii=False)
     else:
-        text = hide_path(text, row)
+        text = hide_path(text, row, settings)
     path.write_text(text, encoding="utf-8")
 
 
-def _hide_in(value: Any, row: FilmRow) -> Any:
+def _hide_in(value: Any, row: FilmRow, settings: StudioSettings) -> Any:
     """Return JSON whose texts do not show the paths of an upload."""
     if isinstance(value, dict):
-        return {name: _hide_in(item, row) for name, item in value.items()}
+        return {name: _hide_in(item, row, settings) for name, item in value.items()}
     if isinstance(value, list):
-        return [_hide_in(item, row) for item in value]
-    return hide_path(value, row) if isinstance(value, str) else value
+        return [_hide_in(item, row, settings) for item in value]
+    return hide_path(value, row, settings) if isinstance(value, str) else value

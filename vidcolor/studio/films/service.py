@@ -8,6 +8,7 @@ import hashlib
 import json
 import time
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from vidcolor.errors import ConflictError, VidcolorError
 from vidcolor.project.session import get_user_name, resolve_path
@@ -15,6 +16,7 @@ from vidcolor.project.store import SUFFIX, is_project_name
 from vidcolor.studio.errors import ApiError, NotFoundError
 from vidcolor.studio.films.describe import describe_log
 from vidcolor.studio.films.describer import FilmDescriber
+from vidcolor.studio.films.models import list_models
 from vidcolor.studio.films.paths import (
     choose_project_path,
     has_project,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vidcolor.project.api import Project
+    from vidcolor.project.document import ProjectDocument
     from vidcolor.studio.compute.client import ComputeClient
     from vidcolor.studio.database import Database
     from vidcolor.studio.events import EventLog
@@ -65,10 +68,11 @@ class FilmService:
         self.opened = OpenedProjects()
         self.cache = open_still_cache(settings)
         self.storage = Storage(settings, database)
-        self.pictures = FilmPictures(compute, self.cache, self.read_decisions)
+        self.pictures = FilmPictures(settings, compute, self.cache, self.read_decisions)
         self.review = FilmReview(self.pictures, events)
         self.describer = FilmDescriber(settings, jobs, self.opened)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._reference_locks = WeakValueDictionary[str, asyncio.Lock]()
         self._watcher = ProjectWatcher(self.table, self.opened, events)
 
     def start(self) -> None:
@@ -172,6 +176,10 @@ class FilmService:
             return job
         return self._jobs.submit("analyze", row.id, {}, row.viewer or ALL_CLIENTS, name=row.name)
 
+    def list_models(self, document: ProjectDocument) -> list[str]:
+        """Return the models that shots of a film may have."""
+        return list_models(document, self._settings)
+
     # Decisions
 
     def read_decisions(self, row: FilmRow) -> Decisions:
@@ -196,7 +204,7 @@ class FilmService:
             try:
                 opened.load()
             except VidcolorError as error:
-                raise type(error)(hide_path(str(error), row)) from error
+                raise type(error)(hide_path(str(error), row, self._settings)) from error
             try:
                 yield opened
             except ApiError:
@@ -207,7 +215,7 @@ class FilmService:
     def _make_message(self, error: VidcolorError, row: FilmRow) -> str:
         """Return a message about a change without the path of the project at its start."""
         text = str(error).removeprefix(f"{row.project_path}: ")
-        return hide_path(text, row)
+        return hide_path(text, row, self._settings)
 
     def change(self, row: FilmRow, revision: int, change: ChangeModel) -> None:
         """Make one change of the project of a film.
@@ -243,7 +251,27 @@ class FilmService:
 
     def _make_conflict(self, row: FilmRow, text: str) -> ApiError:
         current = json.loads(self.describer.describe(row))
-        return ApiError(hide_path(text, row), status=409, code="conflict", current=current)
+        return ApiError(
+            hide_path(text, row, self._settings), status=409, code="conflict", current=current
+        )
+
+    def get_reference_lock(self, row: FilmRow) -> asyncio.Lock:
+        """Return the lock under which references of a film are stored and added to its project.
+
+        Without it, of two clients that send the same image, the one that is refused could remove
+        the image that the other one has added.
+        """
+        return self._reference_locks.setdefault(row.id, asyncio.Lock())
+
+    def read_project_file(self, row: FilmRow) -> bytes:
+        """Return the content of the project file.
+
+        Raises:
+            NotFoundError: the film has no project yet.
+            VidcolorError: the project cannot be read.
+        """
+        with self._use_project(row):
+            return row.project_path.read_bytes()
 
     def list_changes(self, row: FilmRow, limit: int) -> list[dict[str, Any]]:
         """Return the last changes, the newest first; all with a limit of 0."""

@@ -13,10 +13,11 @@ from PIL import Image
 from vidcolor.color.lab import gray_to_lightness_array
 from vidcolor.errors import UsageError
 from vidcolor.hints.object_tracks import is_found
-from vidcolor.options import Hint
+from vidcolor.options import Hint, ShotOptions
 from vidcolor.project.places import find_likely_colors
 from vidcolor.studio.compute.outlines import find_innermost, trace_outline
 from vidcolor.studio.films.describe import make_shot_rev, make_source_rev
+from vidcolor.studio.films.exports import format_shot_list
 from vidcolor.studio.films.open_films import close_film, open_film
 from vidcolor.studio.films.paths import choose_target
 from vidcolor.studio.films.planning import plan_film_rendering
@@ -211,6 +212,27 @@ def plan_rendering(state: ComputeState, payload: dict[str, Any]) -> dict[str, An
     return plan_film_rendering(film, target, state.settings)
 
 
+def list_shots(state: ComputeState, payload: dict[str, Any]) -> bytes:
+    """Return the list of shots as a file; the payload has `project`, `format` and `name`."""
+    film = _open(state, payload)
+    film.check_analyzed()
+    return format_shot_list(film.project, payload["format"], payload["name"])
+
+
+def check_shots(state: ComputeState, payload: dict[str, Any]) -> None:
+    """Raise an error if the models of shots cannot be used with the options of the shots.
+
+    The payload has `project`, `shots` (their indices, from 0), and `values`, which the shots get
+    first.
+    """
+    film = _open(state, payload)
+    for index in payload["shots"]:
+        row = film.document.shots[index].replace(**payload["values"])
+        film.colorizer.models.check_shot(
+            ShotOptions(first=row.first, vividness=row.vividness, model=row.model)
+        )
+
+
 def check_reference(state: ComputeState, payload: dict[str, Any]) -> None:
     """Raise an `InputError` if the image at `path` cannot be a reference."""
     from vidcolor.hints.color_transfer import read_reference
@@ -271,6 +293,8 @@ TASKS: dict[str, Task] = {
     "film.track": track_hints,
     "film.places": find_places,
     "film.plan": plan_rendering,
+    "film.shots": list_shots,
+    "film.check": check_shots,
     "film.reference": check_reference,
     "film.forget": forget_film,
 }

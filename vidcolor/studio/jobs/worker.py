@@ -37,6 +37,7 @@ from vidcolor.studio.jobs.locks import lock_worker
 from vidcolor.studio.jobs.monitor import JobMonitor, end_group
 from vidcolor.studio.jobs.store import JobStore
 from vidcolor.studio.logs import JsonFormatter, log_exception
+from vidcolor.studio.names import hide_data_dir
 from vidcolor.studio.storage import convert_failure, is_failure
 from vidcolor.system import exit_process, ignore_stop_signals
 
@@ -94,6 +95,11 @@ class Worker:
         kind = self._kinds[job.kind]
         context = JobContext(self._settings, self._database, self._events, self._load_colorizer)
         finish = functools.partial(self._store.finish, job.id, self._name)
+
+        def fail(text: str) -> str | None:
+            line = hide_data_dir(" ".join(text.split()), self._settings.data_dir)
+            return finish("failed", error=line)
+
         try:
             with self._monitor.observe(context, job, kind):
                 function = load_reference(kind.run)
@@ -103,16 +109,16 @@ class Worker:
         except JobStoppedError:
             finish("canceled")
         except VidcolorError as error:
-            finish("failed", error=" ".join(str(error).split()))
+            fail(str(error))
         except MemoryError:
             name = job.name or job.kind
-            finish("failed", error=f"{name}: too little memory; use a smaller file")
+            fail(f"{name}: too little memory; use a smaller file")
         except BaseException as error:
             text = describe_unexpected_error(error)
             if is_failure(error):
                 text = f"{job.name or job.kind}: {convert_failure(error)}"
             # A job whose photo or film was deleted may miss any of its files.
-            if finish("failed", error=text) == "failed":
+            if fail(text) == "failed":
                 log_exception("job-failed", error, job=job.id, kind=job.kind)
         else:
             finish("done", result=result)

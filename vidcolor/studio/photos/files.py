@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidcolor.studio.names import clean_name, replace_paths
+from vidcolor.studio.names import clean_name, hide_data_dir, replace_paths
 from vidcolor.studio.storage import delete_tree
 
 if TYPE_CHECKING:
@@ -62,9 +62,10 @@ def make_payload(
     }
 
 
-def hide_path(text: str, row: PhotoRow) -> str:
+def hide_path(text: str, row: PhotoRow, settings: StudioSettings) -> str:
     """Return a message on one line, with the name of a photo instead of its paths."""
-    return " ".join(replace_paths(text, (row.path, row.path.parent), row.name).split())
+    text = replace_paths(text, (row.path, row.path.parent), row.name)
+    return " ".join(hide_data_dir(text, settings.data_dir).split())
 
 
 def delete_files(settings: StudioSettings, row: PhotoRow) -> None:

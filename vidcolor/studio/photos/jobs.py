@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 import zipfile
@@ -50,7 +49,7 @@ def run_photo(context: JobContext, job: Job) -> dict[str, Any]:
         "bytes": path.stat().st_size,
         "name": make_result_name(row.name, path.suffix),
         "seconds": round(result.seconds, 2),
-        "warnings": [hide_path(text, row) for text in result.warnings],
+        "warnings": [hide_path(text, row, context.settings) for text in result.warnings],
         "damaged": result.damaged,
     }
 
@@ -86,7 +85,7 @@ def _colorize(
         result = colorize_photo(row.path, target, options, colorizer=context.colorizer)
         context.check()
     except VidcolorError as error:
-        text = hide_path(str(error).replace(f"{directory}{os.sep}", ""), row)
+        text = hide_path(str(error), row, settings)
         if isinstance(error, InputError):  # other errors are not about the photo itself
             table.set_error(row.id, text)
             context.events.publish_revision("photo", row.id, row.revision, row.viewer)

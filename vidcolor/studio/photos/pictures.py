@@ -75,7 +75,8 @@ class PhotoPictures:
         except ApiError:
             return row
         except VidcolorError as error:
-            await run_in_threadpool(self._table.set_error, row.id, hide_path(str(error), row))
+            text = hide_path(str(error), row, self._settings)
+            await run_in_threadpool(self._table.set_error, row.id, text)
         else:
             await run_in_threadpool(
                 self._table.set_examined, row.id, found["width"], found["height"], found["tint"]
@@ -226,7 +227,7 @@ class PhotoPictures:
         except ApiError:
             raise
         except VidcolorError as error:
-            raise type(error)(hide_path(str(error), row)) from None
+            raise type(error)(hide_path(str(error), row, self._settings)) from None
 
     # References
 

@@ -50,6 +50,8 @@ def make_headers(path: str, present: Mapping[bytes, bytes]) -> list[tuple[bytes,
     is_data = path.startswith("/api/") and path != "/api/docs"
     policy = DATA_POLICY if is_data else PAGE_POLICY
     added = [*_COMMON, (b"content-security-policy", policy.encode("ascii"))]
+    if path == "/":  # by which the service worker recognizes the studio
+        added.append((b"x-vidcolor", b"1"))
     if b"cache-control" not in present:
         added.append((b"cache-control", b"no-store"))
     return added

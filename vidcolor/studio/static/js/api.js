@@ -126,18 +126,41 @@ async function send(path, options) {
     void connection.reportLost();
     throw new ApiError(0, "offline", "");
   });
+  if (!response.ok) throw makeError(response, text);
+  return parseJson(text);
+}
+
+/**
+ * @param {Response} response a refusal
+ * @param {string} text its body
+ */
+function makeError(response, text) {
   const content = parseJson(text);
-  if (!response.ok) {
-    const record = typeof content === "object" && content ? content : {};
-    throw new ApiError(
-      response.status,
-      String(record.code ?? "internal"),
-      String(record.error ?? response.statusText),
-      record,
-      Number(response.headers.get("Retry-After")) || 0,
-    );
-  }
-  return content;
+  const record = typeof content === "object" && content ? content : {};
+  return new ApiError(
+    response.status,
+    String(record.code ?? "internal"),
+    String(record.error ?? response.statusText),
+    record,
+    Number(response.headers.get("Retry-After")) || 0,
+  );
+}
+
+/**
+ * Return a small file, with its name for people.
+ *
+ * @param {string} path
+ * @returns {Promise<File>}
+ * @throws {ApiError}
+ */
+export async function requestFile(path) {
+  const response = await fetch(path, { credentials: "same-origin" }).catch(() => {
+    void connection.reportLost();
+    throw new ApiError(0, "offline", "");
+  });
+  if (!response.ok) throw makeError(response, await response.text());
+  const name = response.headers.get("Content-Disposition")?.split("filename*=utf-8''")[1] ?? "";
+  return new File([await response.blob()], decodeURIComponent(name));
 }
 
 /**

@@ -88,6 +88,15 @@ async function restoreUploads() {
   await uploads.restore();
 }
 
+/** Have a page of the studio, instead of the error of the browser, while the server is down. */
+async function prepareForOutage() {
+  try {
+    await navigator.serviceWorker?.register("/offline-worker.js", { updateViaCache: "none" });
+  } catch {
+    // Some browsers and private windows have no service workers.
+  }
+}
+
 function showFailure() {
   const again = make("button", { type: "button", class: "is-primary", text: t("retry") });
   again.addEventListener("click", () => void reload());
@@ -178,7 +187,10 @@ async function start() {
   await shown;
   void library.load();
   void restoreUploads();
-  window.setTimeout(() => void loadOtherParts(), IDLE_MS);
+  window.setTimeout(() => {
+    void prepareForOutage();
+    void loadOtherParts();
+  }, IDLE_MS);
 }
 
 void start();

@@ -158,10 +158,12 @@ export const MODULES = {
     "components/canvas/still-loader.js",
     "components/canvas/still-requests.js",
     "components/canvas/viewport.js",
+    "photo/colors.js",
   ],
   dialogs: [
     "components/conflict-dialog.js",
     "components/download-dialog.js",
+    "components/film-export-dialog.js",
     "components/help-dialog.js",
     "components/modal.js",
     "components/welcome-tour.js",

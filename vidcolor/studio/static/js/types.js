@@ -88,6 +88,7 @@
  * @property {{photo_bytes: number, film_bytes: number, pixels: number, seconds: number,
  *   uploads: number}} limits
  * @property {string[]} still_formats
+ * @property {string[]} [shot_list_formats] formats of lists of shots, such as `edl`
  * @property {string[]} film_formats
  * @property {number} chunk_bytes
  */

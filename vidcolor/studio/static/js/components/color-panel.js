@@ -7,7 +7,7 @@
  */
 
 import { make, makeButton, makeIcon, replaceRows, setText } from "../dom.js";
-import { NAMED_COLORS, nameColor, parseColor } from "../photo/colors.js";
+import { NAMED_COLORS, nameNearestColor, parseColor } from "../photo/colors.js";
 import { formatPercent, t } from "../strings.js";
 
 /** @typedef {import("../types.js").LikelyColor} LikelyColor */
@@ -135,10 +135,11 @@ export class ColorPanel extends HTMLElement {
       this.#likelyList,
       likely.map(({ color, share }, index) => {
         const percent = formatPercent(share);
+        const name = nameNearestColor(color);
         const button = make("button", {
           type: "button",
-          title: `${nameColor(color)} · ${percent} · ${index + 1}`,
-          "aria-label": t("color.likely", { color: nameColor(color), share: percent }),
+          title: `${name} · ${percent} · ${index + 1}`,
+          "aria-label": t("color.likely", { color: name, share: percent }),
           "aria-pressed": String(color === this.#selected),
         });
         const bar = make("span", { class: "likely-swatch" });
@@ -153,7 +154,7 @@ export class ColorPanel extends HTMLElement {
     this.#recentSection.hidden = !this.#recent.length;
     replaceRows(
       this.#recentList,
-      this.#recent.map((color) => this.#makeSwatch(color, nameColor(color))),
+      this.#recent.map((color) => this.#makeSwatch(color, nameNearestColor(color))),
     );
     const color = this.#selected?.startsWith("#") ? this.#selected : null;
     if (document.activeElement !== this.#text) this.#text.value = color ?? "";

@@ -23,6 +23,7 @@ const COMPARES = ["before", "after", "wipe"];
  * @property {() => void} redo
  * @property {() => void} goTo
  * @property {() => void} log
+ * @property {() => void} export
  * @property {() => void} render
  * @property {string} reviewHash
  */
@@ -69,9 +70,22 @@ export class FilmBar {
       text: t("film.review"),
     });
     const log = makeButton(t("film.log"), actions.log, { class: "is-plain is-wide-only" });
+    const exports = makeButton(t("film.export"), actions.export, {
+      class: "is-plain is-wide-only film-export-button",
+    });
     setBar({
       title: [this.name, this.place],
-      tools: [this.undo, this.redo, segments, this.zoom, this.confidence, log, review, this.render],
+      tools: [
+        this.undo,
+        this.redo,
+        segments,
+        this.zoom,
+        this.confidence,
+        log,
+        exports,
+        review,
+        this.render,
+      ],
     });
     this.setCompare("after");
   }

@@ -3,6 +3,7 @@
 
 import { make, makeButton, replaceRows, setText } from "../dom.js";
 import { makeSwatch } from "../film/swatch.js";
+import { nameNearestColor } from "../photo/colors.js";
 import { formatPercent, t } from "../strings.js";
 
 /** @typedef {import("../film/types.js").ReviewPlace} ReviewPlace */
@@ -82,9 +83,10 @@ export class ReviewPlaces {
     });
     const colors = place.colors.map(({ color, share }) => {
       const percent = formatPercent(share);
+      const colorName = nameNearestColor(color);
       const button = makeButton("", () => this.actions.apply(place, color), {
-        "aria-label": t("review.color", { color, share: percent, number }),
-        title: color,
+        "aria-label": t("review.color", { color: colorName, share: percent, number }),
+        title: colorName,
       });
       button.append(makeSwatch(color), percent);
       return button;

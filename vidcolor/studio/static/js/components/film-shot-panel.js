@@ -50,6 +50,11 @@ export class FilmShotPanel extends HTMLElement {
     this.kind.addEventListener("change", () => {
       this.#change({ do: "set-shot", kind: this.kind.value || null });
     });
+    this.model = make("select", { id: "shot-model" });
+    this.model.addEventListener("change", () => {
+      this.#change({ do: "set-shot", model: this.model.value || null });
+    });
+    this.modelField = field(t("film.model"), this.model);
     this.hints = new HintList(this);
     this.references = new ReferenceList(this);
     this.note = make("textarea", { id: "shot-note", rows: 2 });
@@ -76,6 +81,7 @@ export class FilmShotPanel extends HTMLElement {
       make("div", { class: "shot-decide" }, [this.approve, this.reopen, this.gray]),
       this.vividness.element,
       this.saturation.element,
+      this.modelField,
       field(t("film.kind"), this.kind),
       this.hints.element,
       this.references.element,
@@ -150,6 +156,7 @@ export class FilmShotPanel extends HTMLElement {
     this.gray.setAttribute("aria-pressed", String(isGray));
     this.vividness.update(shot.vividness ?? null, film.options.vividness ?? null);
     this.saturation.update(shot.saturation ?? null, film.options.saturation ?? 1);
+    this.#updateModel(film, shot);
     this.kind.value = shot.kind ?? "";
     this.hints.update(shot, selected, tracks);
     this.references.update(film, shot, frame);
@@ -160,6 +167,28 @@ export class FilmShotPanel extends HTMLElement {
     this.filmVividness?.update(film.options.vividness ?? null, null);
     this.filmSaturation?.update(film.options.saturation ?? null, 1);
     if (this.titles) this.titles.value = film.options.titles ?? "neutral";
+  }
+
+  /**
+   * Show the model, if there is a choice.
+   *
+   * @param {Film} film
+   * @param {Shot} shot
+   */
+  #updateModel(film, shot) {
+    const { model = "", models = [] } = film;
+    const others = models.filter((name) => name !== model);
+    this.modelField.hidden = !others.length;
+    const signature = JSON.stringify(models);
+    if (this.model.dataset.models !== signature) {
+      this.model.dataset.models = signature;
+      this.model.replaceChildren(
+        make("option", { value: "", text: t("film.model.film", { model }) }),
+        ...others.map((value) => make("option", { value, text: value })),
+      );
+    }
+    // A shot may name the model of the film.
+    this.model.value = shot.model === model ? "" : (shot.model ?? "");
   }
 
   /**

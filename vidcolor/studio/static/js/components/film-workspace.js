@@ -92,11 +92,16 @@ export class FilmWorkspace {
 
   /** Tools of the bar for which a narrow window has no room. */
   #makeMore() {
-    const { render, log, reviewHash } = this.commands.barActions;
+    const { render, log, export: openExport, reviewHash } = this.commands.barActions;
     return make("div", { class: "film-more" }, [
-      makeButton(t("film.render"), render),
-      makeButton(t("film.log"), log),
-      make("a", { href: reviewHash, class: "film-button", text: t("film.review") }),
+      makeButton(t("film.render"), render, { class: "is-portrait-only" }),
+      makeButton(t("film.log"), log, { class: "is-portrait-only" }),
+      makeButton(t("film.export"), openExport),
+      make("a", {
+        href: reviewHash,
+        class: "film-button is-portrait-only",
+        text: t("film.review"),
+      }),
     ]);
   }
 

@@ -8,7 +8,7 @@
  */
 
 import { make, makeButton, makeIconButton, replaceRows, setText } from "../dom.js";
-import { nameColor } from "../photo/colors.js";
+import { nameColor, nameNearestColor } from "../photo/colors.js";
 import { formatBytes, formatDuration, formatPercent, t } from "../strings.js";
 import { ColorPanel } from "./color-panel.js";
 import { SettingSlider } from "./setting-slider.js";
@@ -180,7 +180,7 @@ export class PhotoPanel extends HTMLElement {
         );
         const swatches = place.colors.slice(0, PLACE_COLORS).map(({ color, share }) => {
           const label = t("photo.place.color", {
-            color: nameColor(color),
+            color: nameNearestColor(color),
             share: formatPercent(share),
             number: index + 1,
           });

@@ -5,7 +5,7 @@ import { openGoTo } from "../components/film-go-to.js";
 import { openLog } from "../components/film-log.js";
 import { RenderDialog } from "../components/film-render-dialog.js";
 import { library } from "../library.js";
-import { toast } from "../shell.js";
+import { loadPart, toast } from "../shell.js";
 import { t } from "../strings.js";
 import { cancelJob, getLog, getPlan, renderFilm, reportUrl, resultUrl } from "./film-api.js";
 import { findNextShot, findOpenFrame, findPreviousShot } from "./navigation.js";
@@ -37,6 +37,7 @@ export class FilmCommands {
       redo: () => this.redo(),
       goTo: () => this.goTo(),
       log: () => this.openLog(),
+      export: () => void this.openExport(),
       render: () => this.openRender(),
       reviewHash: `#/review/${view.store.id}`,
     };
@@ -196,6 +197,11 @@ export class FilmCommands {
       () => getLog(store.id),
       (revision) => store.change({ do: "undo", revision }),
     );
+  }
+
+  async openExport() {
+    const part = await loadPart(() => import("../components/film-export-dialog.js"));
+    part?.openExport(this.view.film);
   }
 
   openRender() {

@@ -19,8 +19,8 @@ import { findHint, findShotIndex } from "./shots.js";
  * @property {Record<string, string | number>} values
  */
 
-/** @type {readonly ("vividness" | "saturation" | "kind" | "note" | "evidence" | "state")[]} */
-const SHOT_FIELDS = ["vividness", "saturation", "kind", "note", "evidence", "state"];
+/** @type {readonly ("vividness" | "saturation" | "model" | "kind" | "note" | "evidence" | "state")[]} */
+const SHOT_FIELDS = ["vividness", "saturation", "model", "kind", "note", "evidence", "state"];
 /** @type {readonly ("vividness" | "saturation" | "titles")[]} */
 const FILM_FIELDS = ["vividness", "saturation", "titles"];
 /** @type {readonly ("frame" | "x" | "y" | "color" | "radius")[]} */

@@ -186,6 +186,19 @@ export function reportUrl(id, format) {
 }
 
 /**
+ * @param {string} id
+ * @param {string} format such as `edl`
+ */
+export function shotListUrl(id, format) {
+  return filmPath(id, `/shots.${format}`);
+}
+
+/** @param {string} id */
+export function projectUrl(id) {
+  return filmPath(id, "/project");
+}
+
+/**
  * Add a reference picture.
  *
  * @param {string} id

@@ -60,6 +60,7 @@ function describe(film) {
       shot.is_approved ?? false,
       shot.vividness ?? null,
       shot.saturation ?? null,
+      shot.model ?? null,
       shot.kind ?? null,
       shot.note ?? null,
       shot.hints.map(({ id, x, y, color, evidence }) => [id, x, y, color, evidence ?? null]),

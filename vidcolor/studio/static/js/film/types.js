@@ -41,6 +41,7 @@
  * @property {"title" | "picture" | null} [kind] what the shot shows, if a person states it
  * @property {number | null} [vividness] 0 to 1; null for that of the film
  * @property {number | null} [saturation] 0 to 3; null for that of the film
+ * @property {string | null} [model] null for that of the film
  * @property {string | null} [note]
  * @property {string | null} [evidence]
  * @property {string} [transition]
@@ -102,6 +103,8 @@
  * @property {string | null} [timecode] timecode of frame 0; null for 00:00:00:00
  * @property {boolean} [variable_rate] whether the frames have different durations
  * @property {FilmOptions} options
+ * @property {string} [model] name of the model of the film
+ * @property {string[]} [models] models that shots may have, that of the film first
  * @property {Shot[]} shots
  * @property {Reference[]} [references]
  * @property {number} [num_decisions]
@@ -110,6 +113,7 @@
  * @property {Job | null} [job]
  * @property {FilmResult | null} [result]
  * @property {string | null} [error]
+ * @property {string | null} [project] path of the project on the server; null for uploads
  * @property {boolean} [is_upload]
  * @property {number | null} [expires]
  */

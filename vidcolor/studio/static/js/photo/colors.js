@@ -16,6 +16,11 @@ export const NAMED_COLORS = [
   "darkmagenta", "orchid", "plum", "thistle", "palevioletred", "hotpink", "pink", "mistyrose",
 ];
 
+/** Weight of lightness against hue and chroma: likely colors of a place differ little in it. */
+const LIGHTNESS_WEIGHT = 0.7;
+/** Chroma (CIELAB) below which a color is called gray. */
+const GRAY_CHROMA = 10;
+
 /** @type {CanvasRenderingContext2D | null} */
 let parser = null;
 
@@ -44,6 +49,52 @@ let names = null;
  * @param {string} color `#rrggbb`
  */
 export function nameColor(color) {
+  return listNames().get(color) ?? color;
+}
+
+function listNames() {
   names ??= new Map(NAMED_COLORS.map((name) => [parseColor(name) ?? "", name]));
-  return names.get(color) ?? color;
+  return names;
+}
+
+/** @typedef {{l: number, a: number, b: number, isGray: boolean}} Lab */
+/** @type {{name: string, lab: Lab}[] | null} */
+let table = null;
+
+/**
+ * Return the name of a color; if it has none, the nearest name with the color behind it.
+ * @param {string} color `#rrggbb`
+ */
+export function nameNearestColor(color) {
+  const exact = nameColor(color);
+  if (exact !== color) return exact;
+  const { l, a, b, isGray } = convertToLab(color);
+  table ??= [...listNames()].map(([known, name]) => ({ name, lab: convertToLab(known) }));
+  let nearest = { name: "", distance: Infinity };
+  for (const { name, lab } of table) {
+    const distance = Math.hypot(LIGHTNESS_WEIGHT * (l - lab.l), a - lab.a, b - lab.b);
+    if (lab.isGray === isGray && distance < nearest.distance) nearest = { name, distance };
+  }
+  return `${nearest.name} ${color}`;
+}
+
+/**
+ * Return L*, a*, b* (CIELAB, D65) of a color.
+ * @param {string} color `#rrggbb`
+ * @returns {Lab}
+ */
+function convertToLab(color) {
+  const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((start) => {
+    const value = Number.parseInt(color.slice(start, start + 2), 16) / 255;
+    return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  });
+  // Rows of the matrix from linear sRGB to XYZ, each divided by the white point.
+  const [x = 0, y = 0, z = 0] = [
+    0.43395 * red + 0.37622 * green + 0.18983 * blue,
+    0.21267 * red + 0.71515 * green + 0.07218 * blue,
+    0.01776 * red + 0.10947 * green + 0.87277 * blue,
+  ].map((value) => (value > 216 / 24389 ? Math.cbrt(value) : ((24389 / 27) * value + 16) / 116));
+  const a = 500 * (x - y);
+  const b = 200 * (y - z);
+  return { l: 116 * y - 16, a, b, isGray: Math.hypot(a, b) < GRAY_CHROMA };
 }

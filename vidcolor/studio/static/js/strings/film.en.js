@@ -99,6 +99,8 @@ export const film = {
   "film.default.label": "{name}: take that of the film",
   "film.default.value": "{value}, that of the film",
   "film.default.model": "automatic",
+  "film.model": "Model",
+  "film.model.film": "{model}, that of the film",
   "film.kind": "This shot is",
   "film.kind.auto": "recognized automatically",
   "film.kind.picture": "a picture",
@@ -229,6 +231,8 @@ export const film = {
   "film.diff.shot-vividness-removed": "vividness of the film",
   "film.diff.shot-saturation": "saturation {value}",
   "film.diff.shot-saturation-removed": "saturation of the film",
+  "film.diff.shot-model": "model {value}",
+  "film.diff.shot-model-removed": "model of the film",
   "film.diff.shot-kind": "is {value}",
   "film.diff.shot-kind-removed": "recognized automatically",
   "film.diff.shot-note": "note “{value}”",
@@ -250,6 +254,7 @@ export const film = {
   "film.request.remove-reference": "remove reference {id}",
   "film.request.set-vividness": "vividness {value}",
   "film.request.set-saturation": "saturation {value}",
+  "film.request.set-model": "model {value}",
   "film.request.set-kind": "kind {value}",
   "film.request.set-titles": "title cards {value}",
   "film.request.set-purpose": "use {value}",
@@ -264,6 +269,20 @@ export const film = {
   "film.request.move": "start the shot at frame {frame}",
   "film.request.undo": "undo",
   "film.request.redo": "redo",
+
+  // Files for other programs
+  "film.export": "Export …",
+  "film.export.title": "Export",
+  "film.export.shots": "List of shots",
+  "film.export.shots.text": "Where each shot starts and ends, for editing programs and spreadsheets.",
+  "film.export.shots.edl": "EDL",
+  "film.export.shots.otio": "OpenTimelineIO",
+  "film.export.shots.csv": "CSV",
+  "film.export.shots.json": "JSON",
+  "film.export.project": "Project",
+  "film.export.project.text":
+    "All decisions about this film, for the command line. Put the file beside the film. Reference pictures are not part of it.",
+  "film.export.project.save": "Save the project",
 
   // Rendering
   "film.render.title": "Render the film",
