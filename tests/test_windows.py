@@ -103,6 +103,7 @@ def test_photo_is_the_same(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_commands_that_write_files_succeed(
     clip: ClipMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,6 +115,17 @@ def test_one_of_two_changes_of_the_same_revision_wins(photos):
     assert photos.get(photo).json()["revision"] == 1
 
 
+def test_photos_are_listed_while_others_are_deleted(photos):
+    client = photos.app.client_id
+    ids = [photos.upload(f"{n}.png", encode(make_scene(60 + n))) for n in range(30)]
+    with ThreadPoolExecutor(4) as pool:
+        deleted = pool.submit(lambda: [photos.service.delete(i, "test") for i in ids])
+        while not deleted.done():
+            list(pool.map(lambda _: photos.service.list(client), range(3)))
+        deleted.result()
+    assert photos.service.list(client) == []
+
+
 def test_a_change_without_an_effect_makes_no_revision(photos):
     photo = photos.upload("mill.png", encode(make_scene()))
     assert photos.change(photo, "set", saturation=1).json()["revision"] == 0

@@ -171,13 +171,16 @@ class PhotoTable:
         query = "SELECT 1 FROM photos WHERE id = ?"
         return self._database.connection.execute(query, (photo_id,)).fetchone() is not None
 
-    def list(self, client: str) -> list[PhotoRow]:
-        """Return the photos that a client may see, the oldest first."""
+    def list_with_revisions(self, client: str) -> list[tuple[PhotoRow, Revision]]:
+        """Return the photos that a client may see with their decisions, the oldest first."""
+        # One query, because a photo may be deleted between two.
         rows = self._database.connection.execute(
-            "SELECT * FROM photos WHERE is_upload = 0 OR client = ? ORDER BY created, rowid",
+            "SELECT photos.*, document FROM photos "
+            "JOIN photo_changes ON photo = id AND photo_changes.revision = photos.revision "
+            "WHERE is_upload = 0 OR client = ? ORDER BY created, photos.rowid",
             (client,),
         )
-        return [PhotoRow.from_row(row) for row in rows]
+        return [(PhotoRow.from_row(row), Revision.parse(row["document"])) for row in rows]
 
     def visit(self, row: PhotoRow) -> None:
         """Store that someone uses a photo now."""

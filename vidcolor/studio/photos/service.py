@@ -100,14 +100,17 @@ class PhotoService:
         for job in self._jobs.list(client):  # the newest first
             if job.kind == "photo":
                 jobs.setdefault(job.subject, job)
-        return [self._describe(row, jobs.get(row.id)) for row in self.table.list(client)]
+        return [
+            self._describe(row, revision, jobs.get(row.id))
+            for row, revision in self.table.list_with_revisions(client)
+        ]
 
     def describe(self, row: PhotoRow) -> dict[str, Any]:
         """Return a photo as the API shows it."""
-        return self._describe(row, self._jobs.find(row.id, "photo"))
-
-    def _describe(self, row: PhotoRow, job: Job | None) -> dict[str, Any]:
         revision = self.table.get_revision(row.id, row.revision)
+        return self._describe(row, revision, self._jobs.find(row.id, "photo"))
+
+    def _describe(self, row: PhotoRow, revision: Revision, job: Job | None) -> dict[str, Any]:
         decisions = revision.decisions
         expires = self._settings.expires_at(row.visited, row.downloaded) if row.is_upload else None
         return {
