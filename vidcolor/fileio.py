@@ -304,7 +304,7 @@ def atomic_output(
     """
     final = extend_path(target)
     partial = temporary_path(final)
-    _remove_stale_temporaries_once(final.parent)
+    remove_stale_temporaries_once(final.parent)
     try:
         yield partial
         fsync_path(partial)
@@ -383,5 +383,5 @@ def remove_stale_temporaries(directory: Path) -> None:
                     (directory / entry.name).unlink()
 
 
-_remove_stale_temporaries_once = lru_cache(maxsize=256)(remove_stale_temporaries)
+remove_stale_temporaries_once = lru_cache(maxsize=256)(remove_stale_temporaries)
 """Does so once per directory, because listing 100,000 frames is slow."""

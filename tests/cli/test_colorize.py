@@ -14,6 +14,7 @@ import pytest
 from vidcolor import cli
 from vidcolor import photo as photo_module
 from vidcolor.batch import runner
+from vidcolor.fileio import remove_stale_temporaries_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,6 +145,20 @@ def test_result_of_every_photo_format_is_skipped(vidcolor: Vidcolor, name: str) 
         vidcolor("colorize", "album").out[-1]
         == f"album-color/{name_of_result(name)}: skipped, already done"
     )
+
+
+@pytest.mark.parametrize("options", [(), ("--work-dir", "work")])
+def test_files_of_a_run_that_was_killed_at_its_end_are_removed(
+    vidcolor: Vidcolor, options: tuple[str, ...]
+) -> None:
+    """The result has its final name before the work directory is removed."""
+    command = ("colorize", str(photo("a.png")), "-o", "b.png", *options)
+    stale = Path(options[-1] if options else ".", ".b.png.vidcolor.vidcolor999999999.partial")
+    assert vidcolor(*command).code == 0
+    (stale / "segments").mkdir(parents=True)
+    remove_stale_temporaries_once.cache_clear()  # that of another process
+    assert vidcolor(*command).out == ["b.png: skipped, already done"]
+    assert not stale.exists()
 
 
 def test_current_folder_can_be_colorized(

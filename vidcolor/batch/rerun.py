@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vidcolor.batch.unused import explain_unused
 from vidcolor.errors import InputError
-from vidcolor.fileio import compute_source_digest
+from vidcolor.fileio import compute_source_digest, remove_stale_temporaries_once
 from vidcolor.media.extensions import is_photo_name
 from vidcolor.media.sequence import find_sequence, is_sequence_pattern
 from vidcolor.options import ColorizeOptions
@@ -154,6 +154,13 @@ def _list_files(target: Path) -> Sequence[Path]:
         return list(find_sequence(target).files.values())
     except InputError:
         return []
+
+
+def remove_stale_files(task: Task) -> None:
+    """Remove what a run of a task left that was killed after its result had the final name."""
+    remove_stale_temporaries_once(task.target.parent)
+    if task.options.work_dir is not None:
+        remove_stale_temporaries_once(task.options.work_dir)
 
 
 def _has_unfinished_work(task: Task) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from vidcolor.batch.rerun import find_earlier_result
+from vidcolor.batch.rerun import find_earlier_result, remove_stale_files
 from vidcolor.batch.task import Task
 from vidcolor.errors import (
     InColorError,
@@ -200,6 +200,7 @@ def _run_safely(
                     f"{changes}; use --force to make it again, or choose another output"
                 )
             if earlier is not None:
+                remove_stale_files(task)
                 return TaskResult(task, skipped=True, was_damaged=earlier.damaged)
         if on_start is not None:
             on_start(task)
