@@ -191,7 +191,7 @@ def test_short_streams_are_complete(flat: Colorizer, count: int) -> None:
 
 
 def test_shots_after_the_last_frame_are_reported(flat: Colorizer) -> None:
-    with pytest.warns(UserWarning, match="begins at frame 9, after the last frame \(4\)"):
+    with pytest.warns(UserWarning, match=r"begins at frame 9, after the last frame \(4\)"):
         assert len(list(colorize_frames(make_frames(5), shots=[0, 9], colorizer=flat))) == 5
 
 
