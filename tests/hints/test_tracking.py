@@ -90,7 +90,7 @@ def base_lab(ball_film, embedded) -> list[np.ndarray]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("hinted", [0, FRAMES - 1])
+@pytest.mark.parametrize("hinted", [pytest.param(0, marks=pytest.mark.exhaustive), FRAMES - 1])
 def test_a_hint_colors_its_object_through_the_shot_and_nothing_else(
     hinted, ball_film, embedded, base_lab
 ) -> None:

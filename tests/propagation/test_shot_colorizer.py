@@ -240,7 +240,7 @@ def test_shot_list_of_a_sequence_with_a_gap_counts_existing_frames(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [(2, 2), (8, 8), (300, 8), (17, 31)])
-@pytest.mark.parametrize("count", [1, 2, 20])
+@pytest.mark.parametrize("count", [1, 2, pytest.param(20, marks=pytest.mark.exhaustive)])
 def test_luma_is_unchanged_in_films_of_any_size_and_length(
     size: tuple[int, int], count: int, embedded: Colorizer, tmp_path: Path
 ) -> None:
