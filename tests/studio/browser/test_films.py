@@ -159,6 +159,7 @@ def test_a_film_is_decided_by_keyboard(
     wait_for(lambda: list_cuts(read()) == [0, 2, 10, 20, 30])
     keys.press("Control+z")
     wait_for(lambda: list_cuts(read()) == CUTS)
+    expect_position(page, 1, 2)
 
     # A boundary that was moved just now counts before the approval.
     keys.press("ArrowDown")

@@ -64,15 +64,23 @@ export class Nudger {
   }
 
   /**
-   * Go on in a later state of the film, unless its boundary is another one now.
+   * Go on in a later state of the film, unless the boundary is at another frame now.
    *
    * @param {Film} film
    */
   rebase(film) {
     const pending = this.#pending;
     if (!pending) return;
-    if (film.shots[pending.index]?.first === pending.from) this.show(pending, false);
-    else this.cancel();
+    // Its number changes if another shot was split or merged.
+    const index = film.shots.findIndex((shot) => shot.first === pending.from);
+    const limits = index > 0 ? getBoundaryLimits(film.shots, index) : null;
+    if (!limits) {
+      this.cancel();
+      return;
+    }
+    const frame = Math.min(limits.high, Math.max(limits.low, pending.frame));
+    this.#pending = { ...pending, index, frame };
+    this.show(this.#pending, false);
   }
 }
 
