@@ -17,7 +17,7 @@ from PIL import Image
 
 from tests.helpers.tiny_films import gray_ramp, make_film, red_ramp
 from vidcolor.batch.discover import Task
-from vidcolor.batch.report.schema import Report, hash_media, make_record
+from vidcolor.batch.report.schema import LeftOutRecord, Report, hash_media, make_record
 from vidcolor.batch.report.write import write_report
 from vidcolor.batch.runner import TaskResult
 from vidcolor.errors import InputError, OutputError, UsageError
@@ -94,7 +94,7 @@ def test_json_report_contains_the_records(result, photo, tmp_path):
     write_report(tmp_path / "r.json", records)
     document = json.loads((tmp_path / "r.json").read_text())
     assert Report.model_validate(document).results == tuple(records)
-    assert set(document) == {"vidcolor", "created", "results"}
+    assert set(document) == {"vidcolor", "created", "results", "left_out"}
     film = document["results"][0]
     assert film["fps"] == 6.0 and film["timings"] == {"total": 2.0}
     assert film["options"]["start"] == "1/3"
@@ -162,11 +162,12 @@ def test_every_text_is_escaped(result, tmp_path):
     streams = (film.streams[0].model_copy(update=values),)
     provenance = film.provenance.model_copy(update={"sentence": HOSTILE})
     film = film.model_copy(update={"streams": streams, "provenance": provenance})
-    write_report(tmp_path / "r.html", [hostile, film])
+    left_out = [LeftOutRecord(source=HOSTILE, reason=HOSTILE, expected=False)]
+    write_report(tmp_path / "r.html", [hostile, film], left_out)
     text = (tmp_path / "r.html").read_text()
     page = Page(text)
     assert text.count("<script>") == 1 and len(page.all("script")) == 1
-    assert page.text.count("alert(1)") >= 10
+    assert page.text.count("alert(1)") >= 12
 
 
 def test_page_shows_failed_skipped_and_missing_results(photo, tmp_path):

@@ -239,6 +239,12 @@ def test_what_is_left_out_of_a_folder_is_printed_at_the_end(vidcolor: Vidcolor) 
     again = events(vidcolor("colorize", "album", "--json"))
     left_out = [e["source"] for e in again if e["event"] == "left_out"]
     assert left_out == ["album/b.psd", "album/notes.txt"]
+    assert vidcolor("colorize", "album", "--report", "r.json", "--report", "r.html").code == 0
+    listed = json.loads(Path("r.json").read_text())["left_out"]
+    assert [(e["source"], e["expected"]) for e in listed] == [
+        *(("album/b.psd", False), ("album/notes.txt", True))
+    ]
+    assert "album/notes.txt" in Path("r.html").read_text()
 
 
 def test_sources_in_color_are_left_out_on_request(vidcolor: Vidcolor) -> None:

@@ -110,7 +110,7 @@ def run_batch(
     left_out += _list_left_out(summary)
     _print_left_out(left_out, console)
     _print_summary(summary, len(left_out), time.monotonic() - start_time, console)
-    _write_reports(request.files.reports, summary)
+    _write_reports(request.files.reports, summary, left_out)
     return _exit_code(summary)
 
 
@@ -341,12 +341,15 @@ def _check_reports(request: BatchRequest) -> None:
         check_target(path, request.inputs, request.options.force)
 
 
-def _write_reports(paths: Sequence[Path], summary: BatchSummary) -> None:
+def _write_reports(
+    paths: Sequence[Path], summary: BatchSummary, left_out: Sequence[LeftOut]
+) -> None:
     if not paths:
         return
-    from vidcolor.batch.report.schema import make_record
+    from vidcolor.batch.report.schema import make_left_out_record, make_record
     from vidcolor.batch.report.write import write_report
 
     records = [make_record(outcome) for outcome in summary.results]
+    left_out_records = [make_left_out_record(item) for item in left_out]
     for path in paths:
-        write_report(path, records)
+        write_report(path, records, left_out_records)

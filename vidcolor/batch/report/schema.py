@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vidcolor.batch.runner import TaskResult
-    from vidcolor.batch.task import Task
+    from vidcolor.batch.task import LeftOut, Task
     from vidcolor.film.plan import FilmPlan
     from vidcolor.film.request import FilmResult
     from vidcolor.media.streams import StreamDecision
@@ -241,6 +241,20 @@ class ResultRecord(Record):
         return "damaged" if self.damaged else "done"
 
 
+class LeftOutRecord(Record):
+    """A file or folder that the run did not colorize: it has no task, or ``--skip-color`` applies.
+
+    A source that ``--skip-color`` left out is also one of the results.
+    """
+
+    source: str
+    """Path of the file or folder."""
+    reason: str
+    expected: bool
+    """Whether this is usual, as for hidden files, results of earlier runs, and files that the
+    options leave out."""
+
+
 class Report(Record):
     """The report of a run."""
 
@@ -249,6 +263,13 @@ class Report(Record):
     created: str
     """ISO 8601 date and time."""
     results: tuple[ResultRecord, ...]
+    left_out: tuple[LeftOutRecord, ...] = ()
+    """What the input folders contain and the run did not colorize."""
+
+
+def make_left_out_record(item: LeftOut) -> LeftOutRecord:
+    """Return the record of a file or folder that the run did not colorize."""
+    return LeftOutRecord(source=str(item.path), reason=item.reason, expected=item.is_expected)
 
 
 def make_record(outcome: TaskResult) -> ResultRecord:

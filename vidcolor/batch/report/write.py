@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vidcolor._version import __version__
 from vidcolor.batch.report.images import make_previews, outline_regions, show_lost_hint
-from vidcolor.batch.report.schema import Report, ResultRecord
+from vidcolor.batch.report.schema import LeftOutRecord, Report, ResultRecord
 from vidcolor.errors import UsageError
 from vidcolor.fileio import atomic_output
 from vidcolor.timecode import format_duration_in_words, format_time
@@ -56,7 +56,9 @@ def check_report_path(path: Path) -> None:
         raise UsageError(f"{path}: unknown report format; use .json or .html")
 
 
-def write_report(path: Path, records: Sequence[ResultRecord]) -> None:
+def write_report(
+    path: Path, records: Sequence[ResultRecord], left_out: Sequence[LeftOutRecord] = ()
+) -> None:
     """Write a report as a `Report` in JSON or as one HTML page with previews; replace the file.
 
     Raises:
@@ -65,7 +67,9 @@ def write_report(path: Path, records: Sequence[ResultRecord]) -> None:
     """
     check_report_path(path)
     created = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
-    report = Report(vidcolor=__version__, created=created, results=tuple(records))
+    report = Report(
+        vidcolor=__version__, created=created, results=tuple(records), left_out=tuple(left_out)
+    )
     with (
         atomic_output(path) as partial,
         partial.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file,
