@@ -35,6 +35,7 @@ from vidcolor.media.stream_plan import plan_streams
 from vidcolor.media.streams import (
     StreamDecision,
     filter_content_tags,
+    find_lost_roles,
     find_shortened_languages,
     find_unsupported_tags,
 )
@@ -250,10 +251,17 @@ def _warn_about_streams(
         f"{tag} (stored as {code})" if code else tag
         for tag, code in find_shortened_languages(filter(None, kept), container).items()
     )
+    roles = ", ".join(
+        f"{role} of {s.stream.kind} stream {s.stream.index}"
+        for s in streams
+        if s.kept
+        for role in find_lost_roles(s.stream, container)
+    )
     rows = (
         *((not s.kept, f"{s.stream.kind} stream {s.stream.index}: {s.note}") for s in streams),
         (lost, f"tags that {container.muxer} cannot hold: {lost}"),
         (languages, f"languages that {container.muxer} cannot hold completely: {languages}"),
+        (roles, f"dispositions that {container.muxer} cannot hold: {roles}"),
         (info.num_chapters and "chapters" not in container.holds,
          f"chapters, which {container.muxer} cannot hold"),
         *_list_lost_conform_data(info.video, container.holds, container.muxer),

@@ -74,6 +74,8 @@ class Container:
     ``reel`` and ``timecode`` are the reel name and the timecode of the first frame. Without
     ``tags``, it stores only a fixed set. ``titles`` are names of tracks that are written from the
     metadata key ``title``."""
+    roles: Sequence[str] = ()
+    """Dispositions of `probe.ROLES` that the muxer stores for audio and subtitles."""
     progressive_encoders: tuple[str, ...] = ()
     """Encoders whose video the muxer always signals as progressive."""
     subtitle_format: tuple[str, str] | None = None
@@ -165,6 +167,10 @@ _ROWS = (
         codec_tags=_APPLE_TAGS,
         edit_lists=True,
         holds=("chapters", "cover art", "subtitles", "timecode", "titles"),
+        roles=(
+            *("dub", "comment", "forced", "hearing_impaired", "visual_impaired", "captions"),
+            "descriptions",
+        ),
         subtitle_format=("mov_text", "mp4"),
         languages=_ISO_639_2,
         needs_channel_layout=True,
@@ -196,6 +202,7 @@ _ROWS = (
         time_base=Fraction(1, 1000),
         aspect_ratio="ffmpeg",
         holds=get_args(Feature),
+        roles=("dub", "original", "comment", "forced", "hearing_impaired", "visual_impaired"),
         subtitle_format=("subrip", "matroska"),
         appends_audio=True,
     ),
@@ -209,6 +216,7 @@ _ROWS = (
         time_base=Fraction(1, 1000),
         aspect_ratio="ffmpeg",
         holds=("chapters", "reel", "subtitles", "tags", "timecode", "titles"),
+        roles=("forced",),
         subtitle_format=("webvtt", "webm"),
     ),
     Container(

@@ -63,6 +63,13 @@ class ColorTags:
     matrix: int
 
 
+ROLES = (
+    "dub", "original", "comment", "lyrics", "karaoke", "forced", "hearing_impaired",
+    "visual_impaired", "clean_effects", "captions", "descriptions",
+)  # fmt: skip
+"""FFmpeg's names of the dispositions that say what a stream is for."""
+
+
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
     """One stream of the source."""
@@ -79,6 +86,8 @@ class StreamInfo:
     is_cover_art: bool = False
     detail: str = ""
     """Audio: sample rate and channel layout. Data: timecode or handler name."""
+    roles: tuple[str, ...] = ()
+    """FFmpeg's names of the dispositions that say what the stream is for; see `ROLES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,4 +405,5 @@ def describe_stream(stream: av.stream.Stream) -> StreamInfo:
         title=metadata.get("title") or metadata.get("name") or metadata.get("filename"),
         is_cover_art=stream.type == "video" and is_cover_art(stream),
         detail=detail,
+        roles=tuple(role for role in ROLES if stream.disposition & av.stream.Disposition[role]),
     )

@@ -50,6 +50,8 @@ COVER_TYPES = {
     "gif": ("image/gif", "gif"),
 }
 """MIME type and file name extension of cover art, by codec."""
+_SAME_IN_MP4 = {"captions": "hearing_impaired", "descriptions": "visual_impaired"}
+"""Roles for which MP4 has one code with another role, so that its streams have both."""
 _DECODING_MARGIN_S = Fraction(1, 10)
 """Time before the start of converted audio that is decoded, in seconds: more than one packet."""
 
@@ -131,6 +133,12 @@ def find_unsupported_tags(tags: Mapping[str, str], container: Container) -> list
         return []
     stored, _ = _store_tags(container, tags)
     return sorted(key for key in tags if key.lower() not in stored)
+
+
+def find_lost_roles(stream: StreamInfo, container: Container) -> list[str]:
+    """Return the roles of a stream that a container cannot store."""
+    kept = set(stream.roles) & set(container.roles)
+    return [r for r in stream.roles if r not in kept and _SAME_IN_MP4.get(r) not in kept]
 
 
 def find_shortened_languages(languages: Iterable[str], container: Container) -> dict[str, str]:
