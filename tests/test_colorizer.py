@@ -194,11 +194,11 @@ def test_any_object_that_satisfies_the_protocol_is_a_generator() -> None:
 
 def test_unsupported_options_are_rejected() -> None:
     colorizer = Colorizer(MinimalGenerator())
-    with pytest.raises(UsageError, match="does not support --vividness"):
+    with pytest.raises(UsageError, match="does not support vividness"):
         colorizer.check_options(ColorizeOptions(vividness=0.5))
     with pytest.raises(UsageError, match="does not estimate confidence"):
         colorizer.check_options(ColorizeOptions(confidence=Path("c.png")))
-    with pytest.raises(UsageError, match="does not support --vividness"):
+    with pytest.raises(UsageError, match="does not support vividness"):
         Colorizer(MinimalGenerator(), vividness=0.5)
 
 

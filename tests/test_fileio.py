@@ -132,6 +132,17 @@ def test_url_is_refused_wherever_a_path_is_taken(tmp_path: Path) -> None:
         check_source(Path(url).absolute())
 
 
+@pytest.mark.parametrize("name", ["-", "pipe:0", "pipe:", "fd:3"])
+def test_standard_input_and_output_are_refused(name: str, tmp_path: Path, monkeypatch) -> None:
+    with pytest.raises(InputError, match=f"{name}: vidcolor reads files.* write standard input to"):
+        check_source(Path(name))
+    with pytest.raises(UsageError, match=f"{name}: vidcolor writes files, not standard output"):
+        check_target(Path(name), [], force=True)
+    monkeypatch.chdir(tmp_path)
+    Path(name).touch()
+    check_source(Path(name))
+
+
 def test_name_that_resembles_a_url_is_a_file(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("take:").mkdir()

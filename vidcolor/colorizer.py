@@ -172,7 +172,7 @@ class Colorizer:
         """Raise a `UsageError` if the generator does not support a vividness that is not None."""
         if vividness is not None and not self._generator.has_vividness:
             raise UsageError(
-                f"model {self.name!r} does not support --vividness; use --saturation instead"
+                f"model {self.name!r} does not support vividness; use saturation instead"
             )
 
     def make_provenance(self, options: ColorizeOptions) -> Provenance:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _TEMPORARY_NAME = re.compile(r"^\..*\.vidcolor(\d+)\.partial")
 _URL = re.compile(r"([a-z][a-z0-9+.-]+:)/+(.+)", re.IGNORECASE)
+_STANDARD_STREAM = re.compile(r"-|(pipe|fd):\d*", re.IGNORECASE)
 _MAX_STEM_BYTES = 200
 """Maximum length of a file name inside a temporary name; file systems usually allow 255 bytes."""
 
@@ -70,11 +71,13 @@ def check_source(path: Path) -> None:
 
 
 def check_url(path: Path) -> None:
-    """Check that a path is not a URL.
+    """Check that a path is neither a URL nor a name of standard input.
 
     Raises:
-        InputError: the path is a URL and no file has this name.
+        InputError: it is one, and no file has this name.
     """
+    if _is_standard_stream(path):
+        raise InputError(f"{path}: vidcolor reads files; write standard input to a file first")
     if (url := _find_url(path)) and url.lower().startswith("file:"):
         raise InputError(f"{path}: is a URL; name the file by its path")
     if url:
@@ -82,13 +85,20 @@ def check_url(path: Path) -> None:
 
 
 def check_target_url(path: Path) -> None:
-    """Check that the path of an output is not a URL.
+    """Check that the path of an output is neither a URL nor a name of standard output.
 
     Raises:
-        UsageError: the path is a URL and no file has this name.
+        UsageError: it is one, and no file has this name.
     """
+    if _is_standard_stream(path):
+        raise UsageError(f"{path}: vidcolor writes files, not standard output; name a path")
     if url := _find_url(path):
         raise UsageError(f"{url}: vidcolor writes files; name a path")
+
+
+def _is_standard_stream(path: Path) -> bool:
+    """Return whether a path is what other programs call standard input or output."""
+    return bool(_STANDARD_STREAM.fullmatch(str(path))) and not path.exists()
 
 
 def _find_url(path: Path) -> str | None:

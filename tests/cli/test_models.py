@@ -210,7 +210,7 @@ def test_hint_is_applied_to_a_model_without_hint_input(vidcolor, onnx_file, tmp_
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--vividness", "0.5", "does not support --vividness"),
+        ("--vividness", "0.5", "does not support vividness"),
         ("--confidence", "c.png", "does not estimate confidence"),
         ("--size", "300", "--size must be a multiple of 32"),
     ],

@@ -82,7 +82,7 @@ def test_workers_load_the_models_of_shots(project: Project, tmp_path: Path) -> N
     ("values", "message"),
     [
         ({"model": "nothing"}, "the shot at frame 12: .*nothing"),
-        ({"vividness": 0.5}, "the shot at frame 12: model .* does not support --vividness"),
+        ({"vividness": 0.5}, "the shot at frame 12: model .* does not support vividness"),
     ],
 )
 def test_shot_with_a_fault_is_named(project: Project, values: dict[str, str], message: str) -> None:

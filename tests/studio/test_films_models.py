@@ -87,7 +87,7 @@ def test_vividness_and_a_model_without_it_contradict_each_other(
     studio: FilmStudio, project: Path
 ) -> None:
     film = studio.film(studio.add(project))
-    text = "the shot at frame 12: model 'orange' does not support --vividness"
+    text = "the shot at frame 12: model 'orange' does not support vividness"
     vivid = studio.apply(film, do="set-shot", shot=2, vividness=0.4)
     refused = studio.change(vivid, do="set-shot", shot=2, model="orange")
     assert (refused.status_code, refused.json()["error"].partition(";")[0]) == (400, text)
