@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 RATE = Fraction(24000, 1001)
 """Default frame rate of clips."""
+TWO_TONES = (
+    *("-f", "lavfi", "-t", "1.668", "-i", "sine=440:r=48000"),
+    *("-f", "lavfi", "-t", "1.668", "-i", "sine=660:r=44100"),
+)
+"""Inputs of ffmpeg: two tones of different sample rates. The first is `TWO_TONES[:6]`."""
 
 
 @lru_cache(maxsize=64)
