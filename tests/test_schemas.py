@@ -20,7 +20,7 @@ from tests.helpers.tiny_films import make_film, red_ramp
 from vidcolor import cli
 from vidcolor.batch.discover import Task
 from vidcolor.batch.manifest import read_job_list
-from vidcolor.batch.report.schema import make_record
+from vidcolor.batch.report.make import make_record
 from vidcolor.batch.report.write import write_report
 from vidcolor.batch.runner import TaskResult
 from vidcolor.cli.configuration import find_values, read_files

@@ -82,7 +82,8 @@ def colorize_twice(source: Path, name: str, folder: Path, *options: str) -> None
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("a.mp4", ("--workers", "2", "--confidence", "map.mkv", "--hints", "../hints.json")),
+        ("a.mp4", ("--confidence", "map.mkv", "--hints", "../hints.json")),
+        pytest.param("a.mkv", ("--workers", "2"), marks=pytest.mark.exhaustive),
         pytest.param("a_%03d.png", (), marks=pytest.mark.exhaustive),
     ],
 )

@@ -17,7 +17,8 @@ from PIL import Image
 
 from tests.helpers.tiny_films import gray_ramp, make_film, red_ramp
 from vidcolor.batch.discover import Task
-from vidcolor.batch.report.schema import LeftOutRecord, Report, hash_media, make_record
+from vidcolor.batch.report.make import hash_media, make_record
+from vidcolor.batch.report.schema import LeftOutRecord, Report
 from vidcolor.batch.report.write import write_report
 from vidcolor.batch.runner import TaskResult
 from vidcolor.errors import InputError, OutputError, UsageError

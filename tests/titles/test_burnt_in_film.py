@@ -11,7 +11,7 @@ from tests.helpers.burnt_in import draw_code, make_picture
 from tests.helpers.films import read_lab, read_plane_bytes, write_gray
 from tests.helpers.flat import flat_colorizer
 from vidcolor import ColorizeOptions, colorize_film
-from vidcolor.batch.report.schema import make_record
+from vidcolor.batch.report.make import make_record
 from vidcolor.batch.report.write import write_report
 from vidcolor.batch.runner import TaskResult
 from vidcolor.batch.task import Task

@@ -346,7 +346,7 @@ def _write_reports(
 ) -> None:
     if not paths:
         return
-    from vidcolor.batch.report.schema import make_left_out_record, make_record
+    from vidcolor.batch.report.make import make_left_out_record, make_record
     from vidcolor.batch.report.write import write_report
 
     records = [make_record(outcome) for outcome in summary.results]

@@ -56,7 +56,7 @@ def write_reports(
     Raises:
         VidcolorError: a report cannot be written.
     """
-    from vidcolor.batch.report.schema import make_record
+    from vidcolor.batch.report.make import make_record
     from vidcolor.batch.report.write import write_report
     from vidcolor.batch.runner import TaskResult
     from vidcolor.batch.task import Task
