@@ -21,7 +21,7 @@ from vidcolor.errors import InputError, UsageError
 from vidcolor.generators.base import Prediction
 from vidcolor.shots.detector import LOOKAHEAD, Shot, ShotDetector
 
-MAX_FRAMES_IN_STAGES = 70
+MAX_FRAMES_IN_STAGES = 95
 """Maximum number of frames between input and output if the shots are known."""
 
 

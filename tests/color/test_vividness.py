@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vidcolor.color.bins import DecodedColor, boost_chroma
+from vidcolor.color.bins import DecodedColor
 from vidcolor.color.vividness import DEFAULT_VIVIDNESS, GAIN_RANGE, adjust_chroma, compute_gain
 
 STEPS = (0.0, 0.25, 0.5, DEFAULT_VIVIDNESS, 0.75, 1.0)
@@ -43,11 +43,10 @@ def test_chroma_of_every_cell_rises_and_keeps_its_hue():
     assert (torch.stack(chromas).diff(dim=0) > 0).all()
 
 
-def test_default_only_compensates_for_the_mean():
+def test_default_does_not_change_a_color():
     color, luma = make_color([(20, 10), (-30, 5)])
-    expected = boost_chroma(color.ab, color.concentration)
-    assert torch.equal(adjust_chroma(color, luma), expected)
-    assert torch.equal(adjust_chroma(color, luma, DEFAULT_VIVIDNESS), expected)
+    assert torch.equal(adjust_chroma(color, luma), color.ab)
+    assert torch.equal(adjust_chroma(color, luma, DEFAULT_VIVIDNESS), color.ab)
 
 
 def test_color_of_hints_does_not_change():

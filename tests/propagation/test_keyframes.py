@@ -15,12 +15,17 @@ from vidcolor.motion.flow import DisFlow, make_flow_input, zero_flow
 from vidcolor.propagation.flow_frames import FlowFrame
 from vidcolor.propagation.keyframes import (
     MAX_INTERVAL,
-    MAX_OUTLIER_INTERVAL,
+    MAX_SMALL_INTERVAL,
+    OUTLIER_FACTOR,
     KeyframeInterval,
+    choose_max_interval,
     split_intervals,
 )
 
 Intervals = list[KeyframeInterval[int]]
+
+LONGEST = OUTLIER_FACTOR * MAX_INTERVAL
+"""Maximum number of frames of an interval."""
 
 
 def split(frames: Sequence[FloatArray], required: Set[int] = frozenset()) -> Intervals:
@@ -61,9 +66,17 @@ def test_outliers_are_not_key_frames_and_chains_bridge_them() -> None:
     assert float(chain.confidence[20:-20, 20:-40].mean()) > 0.9
 
 
+def test_small_frames_have_fewer_key_frames() -> None:
+    assert choose_max_interval(1280, 720) == choose_max_interval(720, 576) == MAX_SMALL_INTERVAL
+    assert choose_max_interval(1920, 1080) == choose_max_interval(1080, 1920) == MAX_INTERVAL
+    frames = make_flow_frames([make_texture(1)[:96, :128]] * 30)
+    intervals = split_intervals(frames, DisFlow(), max_interval=MAX_SMALL_INTERVAL)
+    assert keyframes(list(intervals)) == [0, MAX_SMALL_INTERVAL, 29]
+
+
 def test_black_film_has_key_frames_at_the_maximum_outlier_interval() -> None:
-    frames = [np.zeros((32, 48), np.float32)] * (2 * MAX_OUTLIER_INTERVAL + 1)
-    assert keyframes(split(frames)) == [0, MAX_OUTLIER_INTERVAL, 2 * MAX_OUTLIER_INTERVAL]
+    frames = [np.zeros((32, 48), np.float32)] * (2 * LONGEST + 1)
+    assert keyframes(split(frames)) == [0, LONGEST, 2 * LONGEST]
 
 
 @pytest.mark.slow
@@ -90,7 +103,7 @@ def test_intervals_hold_every_frame_once_in_order(
     intervals = list(split_intervals(make_frames(), DisFlow(), required))
     frames = [[frame.item for frame in interval.frames] for interval in intervals]
     assert [number for run in frames for number in run] == list(range(len(order)))
-    assert all(len(run) <= MAX_OUTLIER_INTERVAL for run in frames)
+    assert all(len(run) <= LONGEST for run in frames)
     for interval in intervals[1:]:
         assert len(interval.frames) == len(interval.to_previous) == len(interval.to_keyframe)
         assert interval.previous_to_keyframe is not None

@@ -16,7 +16,7 @@ from vidcolor.generators.predictor import HintArrays
 from vidcolor.imaging.types import FloatArray
 from vidcolor.motion.flow import DisFlow
 from vidcolor.propagation.flow_frames import FlowFrame
-from vidcolor.propagation.keyframes import MAX_INTERVAL, MAX_OUTLIER_INTERVAL, split_intervals
+from vidcolor.propagation.keyframes import MAX_INTERVAL, OUTLIER_FACTOR, split_intervals
 from vidcolor.propagation.propagate import (
     LOOKAHEAD,
     KeyframePrediction,
@@ -260,7 +260,9 @@ def test_propagation_continues_from_the_state_of_any_key_frame_without_a_change(
 
     complete = colorize()
     states = [frame for frame in complete if frame.state is not None]
-    assert max(b.item - a.item for a, b in itertools.pairwise(states)) <= MAX_OUTLIER_INTERVAL
+    assert (
+        max(b.item - a.item for a, b in itertools.pairwise(states)) <= OUTLIER_FACTOR * MAX_INTERVAL
+    )
     assert any(frame.state.reference is not None for frame in states)
     assert len(states[-1].state.memory.keyframes) > 1
     for start in states:

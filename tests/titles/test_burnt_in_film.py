@@ -80,7 +80,9 @@ def test_a_still_of_a_project_is_the_rendered_frame(source):
     project.render(target, ColorizeOptions(encoder="ffv1"), colorizer=flat)
     reader = DisplayReader(target)
     rendered = [frame.rgb(reader.size) for frame in reader.frames()]
-    assert np.array_equal(project.still(SHOWN, colorizer=flat), rendered[SHOWN])
+    still = project.still(SHOWN, colorizer=flat)
+    # The color of a rendered frame between key frames is a mean, which can round differently.
+    assert np.abs(still.astype(int) - rendered[SHOWN]).max() <= 1
     project.set(titles="color")
     colored = project.still(SHOWN, colorizer=flat).astype(int)
     _, letters = draw_frame(SHOWN)

@@ -39,8 +39,6 @@ TEMPERATURE = 0.38
 
 CONFIDENCE_SCALE = 20.0
 """Expected error at which the concentration is 0.5, in a*b* units."""
-MAX_CHROMA_BOOST = 0.14
-"""Relative increase of chroma where the concentration is 0; see `boost_chroma`."""
 CONFIDENCE_RADIUS = 15.0
 """Maximum error of a color that counts as correct, in a*b* units: observers would usually give it
 the same color name."""
@@ -93,17 +91,6 @@ def decode_bins(logits: Tensor, bins: Tensor) -> DecodedColor:
     return DecodedColor(
         ab.permute(0, 3, 1, 2).contiguous(), concentration.unsqueeze(1), chroma.unsqueeze(1)
     )
-
-
-def boost_chroma(ab: Tensor, concentration: Tensor) -> Tensor:
-    """Compensate for some of the chroma that averaging removes.
-
-    The mean of several colors is paler than each of them. The less concentrated a distribution is,
-    the more its chroma is increased, by at most `MAX_CHROMA_BOOST`. Certain colors, such as hints,
-    do not change. Colors that are propagated from frame to frame therefore do not become stronger.
-    The arguments are results of `decode_bins`.
-    """
-    return ab * (1 + MAX_CHROMA_BOOST * (1 - concentration))
 
 
 def identity_calibration() -> Tensor:

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 
 import torch.nn.functional as F  # noqa: N812
 
-from vidcolor.color.bins import boost_chroma
-
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -22,8 +20,7 @@ if TYPE_CHECKING:
 DEFAULT_VIVIDNESS = 0.62
 """Vividness that leaves the predicted color unchanged."""
 GAIN_RANGE = 2.8
-"""Ratio of the gain at vividness 1 to that at vividness 0. At 1, photographs are about as
-colorful as the originals."""
+"""Ratio of the gain at vividness 1 to that at vividness 0."""
 
 CHROMA_KNEE = 60.0
 """Chroma at which only half of an increase applies, in a*b* units. Strong colors would clip."""
@@ -82,8 +79,7 @@ def adjust_chroma(
     """
     gain = compute_gain(vividness)
     free = _free_share(color.concentration, density)
-    ab = boost_chroma(color.ab, color.concentration)
-    ab = _raise_pale_images(color, ab, luma, free)
+    ab = _raise_pale_images(color, color.ab, luma, free)
     if gain < 1:
         return ab * (1 + (gain - 1) * free)
     return ab if gain == 1 else _increase(ab, gain, free, CHROMA_KNEE, SKIN_KNEE)

@@ -32,17 +32,23 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_INTERVAL = 16
-"""Distance from the last key frame, in frames, at which a regular frame becomes a key frame."""
-MAX_OUTLIER_INTERVAL = 3 * MAX_INTERVAL
-"""Distance from the last key frame, in frames, at which even an outlier, such as black film,
-becomes a key frame. This bounds memory."""
+"""Default of the distance from the last key frame, in frames, at which a regular frame becomes a
+key frame."""
+MAX_SMALL_INTERVAL = 24
+"""The same for small frames. Color is as steady as with `MAX_INTERVAL`, and a third of the
+predictions are saved, but half as many frames more are in memory."""
+SMALL_FRAME_PIXELS = 1280 * 720
+"""Number of pixels up to which a frame is small."""
+OUTLIER_FACTOR = 3
+"""Multiple of the maximum interval at which even an outlier, such as black film, becomes a key
+frame. This bounds memory."""
 MIN_COVERAGE = 0.5
 """Minimum mean confidence, 0 to 1, of the chain to the last key frame. A regular frame with less
 becomes a key frame."""
 MIN_CONFIDENCE = 0.3
 """Minimum chain confidence, 0 to 1, of a covered pixel."""
 MAX_UNCOVERED = 0.04
-"""Maximum fraction of a frame's pixels that neither end of an interval of `MAX_INTERVAL` covers. A
+"""Maximum fraction of a frame's pixels that neither end of an interval of maximum length covers. A
 frame with more becomes a key frame. Shorter intervals allow proportionally more: content that
 appears so briefly is hardly visible, and a separate prediction for each frame would flicker."""
 
@@ -72,11 +78,17 @@ class KeyframeInterval(Generic[T]):
         return self.frames[-1]
 
 
+def choose_max_interval(width: int, height: int) -> int:
+    """Return the maximum distance between key frames for a frame size in pixels."""
+    return MAX_SMALL_INTERVAL if width * height <= SMALL_FRAME_PIXELS else MAX_INTERVAL
+
+
 def split_intervals(
     frames: Iterator[FlowFrame[T]],
     estimator: FlowEstimator,
     required: Set[int] = frozenset(),
     reference: FlowInput | None = None,
+    max_interval: int = MAX_INTERVAL,
 ) -> Iterator[KeyframeInterval[T]]:
     """Split one shot, given by its frames, into keyframe intervals that hold every frame once.
 
@@ -85,6 +97,7 @@ def split_intervals(
         estimator: estimates the flow past outliers.
         required: indices of the items of `frames` that must be key frames.
         reference: `FlowFrame.bridged_from` of a key frame at which the frames start.
+        max_interval: distance from the last key frame at which a regular frame becomes a key frame.
     """
     frames = bridge_outliers(frames, estimator, reference)
     keyframe = next(frames, None)
@@ -104,20 +117,21 @@ def split_intervals(
             covered = photometric_check(
                 chain, frame.flow_input.normalized, keyframe.flow_input.normalized
             )
-        is_far = len(pending) >= MAX_INTERVAL or float(covered.confidence.mean()) < MIN_COVERAGE
+        is_far = len(pending) >= max_interval or float(covered.confidence.mean()) < MIN_COVERAGE
         is_due = is_far and not frame.is_outlier
-        if is_due or number in required or len(pending) >= MAX_OUTLIER_INTERVAL:
-            yield from _build_intervals(keyframe, pending, to_previous)
+        if is_due or number in required or len(pending) >= OUTLIER_FACTOR * max_interval:
+            yield from _build_intervals(keyframe, pending, to_previous, max_interval)
             keyframe, pending, to_previous = frame, [], []
             chain = identity_chain(frame.flow_input.luma.shape)
     if pending:
-        yield from _build_intervals(keyframe, pending, to_previous)
+        yield from _build_intervals(keyframe, pending, to_previous, max_interval)
 
 
 def _build_intervals(
     previous: FlowFrame[T],
     frames: list[FlowFrame[T]],
     to_previous: list[FlowChain],
+    max_interval: int,
     can_restart: bool = True,
 ) -> Iterator[KeyframeInterval[T]]:
     """Yield one interval, or several if its key frames do not cover every frame well.
@@ -140,14 +154,16 @@ def _build_intervals(
     from_here, *to_keyframe = _check(
         to_keyframe[::-1], from_keyframe[::-1], [previous, *frames], keyframe
     )
-    split = _find_uncovered(frames, checked, to_keyframe)
+    split = _find_uncovered(frames, checked, to_keyframe, max_interval)
     if split is None:
         yield KeyframeInterval(frames, checked, to_keyframe, from_here, can_restart)
         return
     first, second = frames[: split + 1], frames[split + 1 :]
     # The split depends on the last key frame too, so nothing can restart at this one.
-    yield from _build_intervals(previous, first, to_previous[: split + 1], can_restart=False)
-    yield from _build_intervals(first[-1], second, _chain_to_first(second), can_restart)
+    to_first = to_previous[: split + 1]
+    yield from _build_intervals(previous, first, to_first, max_interval, can_restart=False)
+    to_second = _chain_to_first(second)
+    yield from _build_intervals(first[-1], second, to_second, max_interval, can_restart)
 
 
 def _chain_to_first(frames: list[FlowFrame[T]]) -> list[FlowChain]:
@@ -178,7 +194,10 @@ def _check(
 
 
 def _find_uncovered(
-    frames: list[FlowFrame[T]], to_previous: list[FlowChain], to_keyframe: list[FlowChain]
+    frames: list[FlowFrame[T]],
+    to_previous: list[FlowChain],
+    to_keyframe: list[FlowChain],
+    max_interval: int,
 ) -> int | None:
     """Return the position of the least covered frame if it must become a key frame, else None."""
     uncovered = [
@@ -188,6 +207,6 @@ def _find_uncovered(
         for frame, a, b in zip(frames[:-1], to_previous[:-1], to_keyframe[:-1], strict=True)
     ]
     largest = max(uncovered, default=0.0)
-    if largest * len(frames) <= MAX_UNCOVERED * MAX_INTERVAL:
+    if largest * len(frames) <= MAX_UNCOVERED * max_interval:
         return None
     return uncovered.index(largest)

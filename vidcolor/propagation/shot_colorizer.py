@@ -19,7 +19,7 @@ from vidcolor.imaging.overlay import ColorOverlay, mix_overlays
 from vidcolor.imaging.resize import resize_linear
 from vidcolor.motion.flow import DisFlow
 from vidcolor.propagation.flow_frames import attach_flow
-from vidcolor.propagation.keyframes import split_intervals
+from vidcolor.propagation.keyframes import choose_max_interval, split_intervals
 from vidcolor.propagation.propagate import KeyframePrediction, Propagator
 from vidcolor.shots.detector import make_shot_finder
 from vidcolor.titles.paint import paint_uniform
@@ -96,7 +96,7 @@ class ShotColorizer:
         With a `state`, `frames` starts at its frame. The colors are those of a run from the first
         frame.
 
-        They are about 50 frames behind `frames`, and further behind in long runs of outliers.
+        They are 50 to 75 frames behind `frames`, and further behind in long runs of outliers.
         `frames` is closed at the end, also if the caller stops early.
         """
         with close_on_exit(frames):
@@ -114,6 +114,7 @@ class ShotColorizer:
                     shot,
                     self._estimator,
                     reference=None if state is None else state.reference,
+                    max_interval=choose_max_interval(self._geometry.width, self._geometry.height),
                 )
                 for item, color, current in propagator.propagate(intervals, state):
                     index = item.frame.index

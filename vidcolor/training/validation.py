@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from vidcolor.color.bins import CONFIDENCE_RADIUS, boost_chroma, decode_bins, fit_calibration
+from vidcolor.color.bins import CONFIDENCE_RADIUS, decode_bins, fit_calibration
 from vidcolor.color.lab import rgb_to_lab
 from vidcolor.color.metrics import colorfulness, psnr
 from vidcolor.generators.network import STRIDE, EmbeddedNetwork
@@ -150,7 +150,7 @@ class ColorValidator(Validator[EmbeddedNetwork]):
         The gain for pale images is left out.
         """
         ab, concentration, _ = decode_bins(logits, self._targets.bins)
-        return boost_chroma(ab, concentration), concentration
+        return ab, concentration
 
 
 def _make_true_hints(ab: Tensor, first: int) -> tuple[Tensor, Tensor]:

@@ -77,7 +77,7 @@ PACKAGED_WEIGHTS = {
         PackagedWeights(
             name=registry.EMBEDDED_MODEL,
             file="embedded.safetensors",
-            sha256="7115d711387d7e957e7a6e08fefec75b43d1dd321458ff577f358317bac603d6",
+            sha256="66fac58af3218333e115f74416633fb4092f8b547e14854cb3bf14d08c2ec34e",
             card="embedded.md",
             license="Apache-2.0",
         ),
@@ -97,7 +97,7 @@ ENCODER_WEIGHTS = PackagedWeights(
 SEGMENTATION_WEIGHTS = PackagedWeights(
     name="segmentation",
     file="segmentation.safetensors",
-    sha256="89fae09a993a919a6e9523cf50f5407d750490ed7b1eed07c9b79b4c9faf9f01",
+    sha256="3a7f924dbfe16bbc59897bcd7be2f937e637afcf14ab85ae90cc3cb700389ad7",
     card="segmentation.md",
     license="Apache-2.0",
 )
