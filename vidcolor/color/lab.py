@@ -138,23 +138,27 @@ def lab_to_rgb_with_slope(
     np.divide(lightness + np.float32(16), np.float32(116), out=f[1])
     np.add(f[1], a / np.float32(500), out=f[0])
     np.subtract(f[1], b / np.float32(200), out=f[2])
-    square = f * f
-    xyz, delta = square * f, np.float32(_DELTA)
-    is_dark = f <= delta
-    np.copyto(xyz, 3 * delta**2 * (f - np.float32(4 / 29)), where=is_dark)
-    np.copyto(square, delta**2, where=is_dark)  # a third of the derivative of xyz by f
+    # Both curves continue with their linear parts below a threshold. `maximum` and `minimum` select
+    # them faster than masks do.
+    delta = np.float32(_DELTA)
+    curved = np.maximum(f, delta)
+    slopes = curved * curved  # a third of the derivative of xyz by f
+    xyz = slopes * curved
+    f -= curved
+    f *= 3 * delta**2
+    xyz += f
     linear = _NORMALIZED_XYZ_TO_RGB @ xyz
-    magnitude = np.abs(linear)
-    positive = np.maximum(magnitude, np.float32(1e-9), out=xyz)
-    power = positive ** np.float32(1 / GAMMA)
+    magnitude = np.abs(linear, out=xyz)
+    curved = np.maximum(magnitude, np.float32(ENCODING_THRESHOLD), out=curved)
+    magnitude -= curved
+    power = curved ** np.float32(1 / GAMMA)
     power *= np.float32(SCALE)
-    is_toe = magnitude <= np.float32(ENCODING_THRESHOLD)
-    rgb = power - np.float32(OFFSET)
-    np.copyto(rgb, np.float32(SLOPE) * magnitude, where=is_toe)
+    rgb = magnitude * np.float32(SLOPE)
+    rgb += power
+    rgb -= np.float32(OFFSET)
     np.copysign(rgb, linear, out=rgb)
-    power /= positive  # the derivative of the sRGB curve, apart from the factor 1 / GAMMA
-    np.copyto(power, np.float32(SLOPE * GAMMA), where=is_toe)
-    power *= _NORMALIZED_XYZ_TO_RGB @ square
+    power /= curved  # the derivative of the sRGB curve, apart from the factor 1 / GAMMA
+    power *= _NORMALIZED_XYZ_TO_RGB @ slopes
     power *= np.float32(3 / 116 / GAMMA)
     return rgb, power
 

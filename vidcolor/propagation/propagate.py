@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 import numpy as np
 
 from vidcolor.imaging.guided_filter import GuidedUpsampler
-from vidcolor.imaging.resize import resize_linear
+from vidcolor.imaging.resize import resize_area, resize_linear
 from vidcolor.imaging.smoothstep import smoothstep
 from vidcolor.motion.flow import FlowInput, length, sample
 from vidcolor.propagation.memory import KeyframeMemory, input_from_arrays, input_to_arrays
@@ -397,9 +397,14 @@ def _fill_holes(color: FloatArray, confidence: FloatArray) -> FloatArray:
     valid = smoothstep(confidence, *HOLE_CONFIDENCE_LIMITS)
     if float(valid.min()) > 0.99:  # no hole, so the blurs can be skipped
         return color
-    weight = np.asarray(cv2.GaussianBlur(valid, (0, 0), HOLE_SIGMA), np.float32)[..., None]
-    blurred = np.asarray(cv2.GaussianBlur(color * valid[..., None], (0, 0), HOLE_SIGMA), np.float32)
+    weighted = np.empty((*valid.shape, 4), np.float32)
+    np.multiply(color, valid[..., None], out=weighted[..., :3])
+    weighted[..., 3] = valid
+    # The blur removes detail, so half the size is enough.
+    half = (valid.shape[0] + 1) // 2, (valid.shape[1] + 1) // 2
+    small = np.asarray(cv2.GaussianBlur(resize_area(weighted, half), (0, 0), HOLE_SIGMA / 2))
+    blurred = resize_linear(small, valid.shape)
     # Far from any confident pixel, the small term keeps the pixel's own color.
-    fill = (blurred + 1e-3 * color) / (weight + 1e-3)
+    fill = (blurred[..., :3] + 1e-3 * color) / (blurred[..., 3:] + 1e-3)
     filled: FloatArray = fill + valid[..., None] * (color - fill)
     return filled

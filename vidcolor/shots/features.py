@@ -8,6 +8,7 @@ small shifts is used, because pans and gate weave shift the image.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -133,9 +134,13 @@ def _compute_histograms(thumbnail: FloatArray) -> FloatArray:
     # that grain changes the histograms only slightly.
     position = np.clip((thumbnail + 2) * (HISTOGRAM_BINS / 4) - 0.5, 0, HISTOGRAM_BINS - 1)
     weights = np.maximum(1 - np.abs(position[..., None] - np.arange(HISTOGRAM_BINS)), 0)
-    blocks = [
-        block.mean(axis=(0, 1))
-        for band in np.array_split(weights, HISTOGRAM_BLOCKS, axis=0)
-        for block in np.array_split(band, HISTOGRAM_BLOCKS, axis=1)
-    ]
-    return np.asarray(blocks, np.float32)
+    down, across = (_make_block_means(side) for side in thumbnail.shape)
+    bands = (down @ weights.reshape(len(weights), -1)).reshape(-1, *weights.shape[1:])
+    return np.asarray((across @ bands).reshape(-1, HISTOGRAM_BINS), np.float32)
+
+
+@lru_cache(maxsize=2)
+def _make_block_means(side: int) -> FloatArray:
+    """Return the matrix that averages the rows of each block: (HISTOGRAM_BLOCKS, side)."""
+    blocks = np.array_split(np.eye(side, dtype=np.float32), HISTOGRAM_BLOCKS)
+    return np.stack([block.mean(axis=0) for block in blocks])
