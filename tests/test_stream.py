@@ -248,6 +248,8 @@ def test_unsuitable_frames_are_refused(flat: Colorizer, frame: Any, message: str
         ({"shots": 5}, "or the path of a shot list; got 5"),
         ({"saturation": 9}, "--saturation"),
         ({"vividness": 2}, "--vividness"),
+        ({"titles": "tint"}, "titles must be 'neutral' or 'color', got 'tint'"),
+        ({"titles": "gray"}, "titles must be 'neutral' or 'color', got 'gray'"),
     ],
 )
 def test_invalid_options_are_refused_before_the_first_frame(

@@ -93,9 +93,9 @@ def colorize_frames(
             or has another size or format than the first one.
         InputError: the shot list cannot be read.
     """
+    if titles not in ("neutral", "color"):  # frames in memory have no tint
+        raise UsageError(f"titles must be 'neutral' or 'color', got {titles!r}")
     options = ColorizeOptions(saturation=saturation, vividness=vividness, titles=titles)
-    if options.titles == "tint":
-        raise UsageError("titles must be 'neutral' or 'color': frames in memory have no tint")
     colorizer = colorizer or Colorizer.load()
     colorizer.check_options(options)
     if return_confidence and not colorizer.has_confidence:

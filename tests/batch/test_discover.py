@@ -6,14 +6,17 @@ import os
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from tests.helpers.stills import PROVENANCE
 from vidcolor.batch.discover import LeftOut, discover
 from vidcolor.batch.manifest import read_job_list
 from vidcolor.errors import InputError, UsageError
 from vidcolor.media.probe import probe
 from vidcolor.media.stills.formats import detect_format
+from vidcolor.media.stills.registry import read_still, write_still
 from vidcolor.options import ColorizeOptions, Hint
 
 OPTIONS = ColorizeOptions()
@@ -179,12 +182,27 @@ def test_everything_left_out_of_a_folder_has_a_reason(monkeypatch: pytest.Monkey
         "a/gone": "broken link",
         "a/gone.mp4": "broken link",
         "a/b-color": "from an earlier run",
-        "a/y.color.png": "from an earlier run",
+        "a/y.color.png": "with the name of a result",
         "a/link": "linked",
         "a/locked": "unreadable: Permission denied",
         "a/pipe.mp4": "no regular file",
         "a/song.MOD": ".mod, but no MPEG film, as camcorders write",
         "a/x.mp4.vidcolor": "with unfinished work",
+    }
+
+
+def test_a_result_in_a_folder_is_told_from_a_file_with_such_a_name() -> None:
+    touch("a/x.png")
+    for name in ("made.color.png", "other.color.png"):
+        Image.new("L", (8, 8), 90).save(f"a/{name}")
+    source = read_still(Path("a/other.color.png"))
+    zero = np.zeros((8, 8), np.float32)
+    write_still(Path("a/made.color.png"), source, zero, zero, provenance=PROVENANCE)
+    left_out: list[LeftOut] = []
+    discover([Path("a")], None, None, OPTIONS, left_out)
+    assert {item.path.name: item.reason.partition(";")[0] for item in left_out} == {
+        "made.color.png": "from an earlier run",
+        "other.color.png": "with the name of a result",
     }
 
 

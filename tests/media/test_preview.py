@@ -8,11 +8,13 @@ from fractions import Fraction
 import numpy as np
 import OpenEXR
 import pytest
+import tifffile
 from PIL import Image
 
 from tests.helpers.tiny_films import gray_ramp, make_film, make_flat_frame, red_ramp, rgb_to_codes
 from vidcolor.color.ycbcr import MATRICES, Coding
 from vidcolor.errors import InputError
+from vidcolor.imaging.geometry import to_displayed
 from vidcolor.media.frames import get_pixel_layout, view_plane
 from vidcolor.media.preview import DisplayReader, make_yuv_frame, render_rgb
 from vidcolor.media.preview_image import read_image_rgb
@@ -106,6 +108,52 @@ def test_images_are_upright_opaque_and_8_bit(tmp_path):
     assert np.all(read_image_rgb(tmp_path / "clear.png") == 255)
     Image.new("P", (8, 8)).save(tmp_path / "palette.png")
     assert read_image_rgb(tmp_path / "palette.png").shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize(
+    ("codes", "options"),
+    [
+        (np.uint16(200 * 257), {"photometric": "miniswhite"}),
+        (np.uint16(200 * 4095 // 255), {"bitspersample": 12}),
+        (np.float32(200 / 255), {}),
+        (np.int16(200 * 257 - 32768), {}),
+        (np.int32(200), {}),
+        (np.uint32(200 * 16843009), {}),
+    ],
+)
+def test_tiff_has_the_levels_at_which_it_is_colorized(tmp_path, codes, options):
+    """Pillow shows some of them black or inverted."""
+    samples = np.full((20, 30), codes)
+    if codes.dtype == np.int16:  # with negative values, black is the lowest one
+        samples[0, 0] = -32768
+    tifffile.imwrite(tmp_path / "a.tif", samples, **options)
+    level = 55 if "photometric" in options else 200
+    assert np.all(np.abs(read_image_rgb(tmp_path / "a.tif")[1:-1].astype(int) - level) <= 1)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_tiff_is_upright(tmp_path, orientation):
+    stored = np.zeros((20, 30), np.uint8)
+    stored[:4, :6] = 200
+    tag = (274, 3, 1, orientation, True)
+    tifffile.imwrite(tmp_path / "a.tif", stored, extratags=[tag])
+    expected = np.repeat(to_displayed(stored, orientation)[..., None], 3, axis=-1)
+    np.testing.assert_array_equal(read_image_rgb(tmp_path / "a.tif"), expected)
+
+
+def test_transparent_parts_of_tiff_are_white_and_its_thumbnail_is_ignored(tmp_path):
+    samples = np.full((20, 30, 2), 200, np.uint8)
+    samples[:, :15, 1], samples[:, 15:, 1] = 0, 255
+    for kind in ("unassalpha", "assocalpha"):
+        if kind == "assocalpha":
+            samples[:, :15, 0] = 0
+        with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
+            tiff.write(np.zeros((4, 6), np.uint8), subfiletype=1)
+            tiff.write(
+                samples, photometric="minisblack", planarconfig="contig", extrasamples=[kind]
+            )
+        rgb = read_image_rgb(tmp_path / "a.tif")
+        assert np.all(rgb[:, :15] == 255) and np.all(rgb[:, 15:] == 200)
 
 
 def test_film_scans_have_square_pixels_with_every_compression(tmp_path):

@@ -45,6 +45,7 @@ _PACK_START_CODE = b"\0\0\1\xba"
 """First bytes of an MPEG program stream (ISO/IEC 13818-1)."""
 _EXCERPT_NAME = re.compile(re.escape(EXCERPT_SUFFIX) + r"\d+(-\d+)?$")
 _HIDDEN, _RESULT = "hidden", "from an earlier run"
+_RESULT_NAME = "with the name of a result; to colorize such a file, name it as an input"
 
 
 def discover(
@@ -286,8 +287,10 @@ def _find_file_omission(path: Path) -> tuple[str, bool] | None:
         return "broken link", False
     suffix = path.suffix.lower()
     if is_photo_name(path) or is_video_name(path):
-        if path.stem.endswith(RESULT_SUFFIX) or _is_result(path):
+        if _is_result(path):
             return _RESULT, True
+        if path.stem.endswith(RESULT_SUFFIX):  # some formats cannot hold the metadata of a result
+            return _RESULT_NAME, True
         if not path.is_file():
             return "no regular file", False
         if suffix == ".mod" and not _is_mpeg(path):

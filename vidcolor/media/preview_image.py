@@ -11,8 +11,8 @@ import numpy as np
 from vidcolor.errors import InputError
 from vidcolor.fileio import check_source
 from vidcolor.media.preview import DisplayReader, resize_rgb
-from vidcolor.media.stills.formats import is_still
-from vidcolor.media.stills.registry import read_still_rgb
+from vidcolor.media.stills.formats import detect_format, is_still
+from vidcolor.media.stills.registry import read_still_pillow, read_still_rgb
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,11 +22,16 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import Rgb
 
 
+_OWN_FORMATS = ("tiff",)
+"""Formats that Pillow opens, but shows wrongly: it scales floats and integers of 10, 12, 14 and 32
+bits otherwise, ignores that white is 0, and takes a thumbnail for the image."""
+
+
 def read_image_rgb(path: Path, min_size: tuple[int, int] | None = None) -> Rgb:
     """Read an image file for display: (H, W, 3) uint8, upright, in sRGB, on a white background.
 
-    Pillow, `read_still_rgb` or FFmpeg decodes it. Larger JPEG files than `min_size` (width and
-    height) are decoded at a reduced size of at least `min_size`.
+    Pillow, the readers of `vidcolor.media.stills` or FFmpeg decode it. Larger JPEG files than
+    `min_size` (width and height) are decoded at a reduced size of at least `min_size`.
 
     Raises:
         InputError: the image cannot be read.
@@ -36,6 +41,9 @@ def read_image_rgb(path: Path, min_size: tuple[int, int] | None = None) -> Rgb:
     check_source(path)
     if path.is_dir():
         raise InputError(f"{path}: is a directory; name an image file in it")
+    fmt = detect_format(path)
+    if fmt is not None and fmt.name in _OWN_FORMATS:
+        return np.array(_convert_to_srgb(read_still_pillow(path)))
     try:
         return _decode_with_pillow(path, str(path), min_size)
     except UnidentifiedImageError:

@@ -43,3 +43,14 @@ def test_pixel_aspect_and_timecode_are_read_from_the_dpx_header(tmp_path):
     (tmp_path / "a.dpx").write_bytes(data)
     still = read_still(tmp_path / "a.dpx")
     assert (still.metadata.pixel_aspect, still.metadata.timecode) == (2, "01:02:03:04")
+
+
+@pytest.mark.parametrize("orientation", [0, 2, 65535])
+def test_the_orientation_of_the_dpx_header_is_kept_and_named(tmp_path, orientation):
+    data = bytearray(encode_dpx_file(np.zeros((*SHAPE, 3), np.uint8), None, 8))
+    data[768:770] = struct.pack("<H", orientation)
+    (tmp_path / "a.dpx").write_bytes(data)
+    still = read_still(tmp_path / "a.dpx")
+    assert len(still.warnings) == (orientation == 2)
+    write_still(tmp_path / "b.dpx", still, *random_chroma(), provenance=PROVENANCE)
+    assert (tmp_path / "b.dpx").read_bytes()[768:770] == data[768:770]

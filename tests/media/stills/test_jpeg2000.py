@@ -23,7 +23,7 @@ from tests.helpers.stills import (
     random_chroma,
     srgb_profile,
 )
-from vidcolor.errors import OutputError
+from vidcolor.errors import InputError, OutputError
 from vidcolor.media.stills.jpeg2000 import CODESTREAM_SIGNATURE, FILE_SIGNATURE
 from vidcolor.media.stills.registry import read_still, read_still_recipe, write_still
 from vidcolor.photo import default_target
@@ -94,6 +94,15 @@ def test_10_and_12_bit_images_have_white_at_the_top(tmp_path, pixel_format):
         assert "read as 8 bits" in still.warnings[0]
     else:
         assert still.luma.min() == 65535
+
+
+def test_signed_samples_of_16_bits_are_refused_by_name(tmp_path, deep):
+    Image.fromarray(deep).save(tmp_path / "a.j2k")
+    data = bytearray((tmp_path / "a.j2k").read_bytes())
+    data[42] |= 0x80  # the sign of the first component in the SIZ marker segment
+    (tmp_path / "a.j2k").write_bytes(data)
+    with pytest.raises(InputError, match="signed samples of 16 bits is not supported"):
+        read_still(tmp_path / "a.j2k")
 
 
 def test_small_images_are_written_in_8_bits_and_refused_in_16(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import sys
 
 import numpy as np
@@ -26,6 +27,7 @@ from vidcolor.errors import InputError, UsageError
 from vidcolor.film.plan import plan_film
 from vidcolor.media.preview_image import read_image_rgb
 from vidcolor.media.stills import exif, jxl
+from vidcolor.media.stills.boxes import make_box
 from vidcolor.media.stills.formats import FORMATS, STILL_SUFFIXES, register_format
 from vidcolor.media.stills.registry import read_still, read_still_recipe, write_still
 from vidcolor.media.stills.rgb import convert_depth
@@ -177,6 +179,37 @@ def test_heif_of_10_bits_and_several_images_are_read(tmp_path, deep, gray):
     file.add_frombytes("L", SHAPE[::-1], gray.tobytes())
     file.save(tmp_path / "b.heic", quality=-1)
     assert "2 images: only the primary" in read_still(tmp_path / "b.heic").warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("codes", "kind"),
+    [
+        ((1, 13), None),
+        ((2, 2), None),
+        ((12, 13), ""),
+        ((9, 16), "HDR (PQ) "),
+        ((9, 18), "HDR (HLG) "),
+    ],
+)
+def test_a_color_space_that_is_not_kept_is_named(tmp_path, gray, codes, kind):
+    color = dict(zip(("color_primaries", "transfer_characteristics"), codes, strict=True))
+    write_heif(tmp_path / "a.heic", np.dstack([gray] * 3), **color)
+    Image.fromarray(gray).save(tmp_path / "a.avif")
+    box = re.compile(rb"(?<=colrnclx)....", re.DOTALL)
+    encoded = box.sub(struct.pack(">HH", *codes), (tmp_path / "a.avif").read_bytes())
+    (tmp_path / "a.avif").write_bytes(encoded)
+    expected = (f"the {kind}color space is not kept: colors are read as sRGB",)
+    for name in ("a.heic", "a.avif"):
+        assert read_still(tmp_path / name).warnings == (() if kind is None else expected)
+
+
+def test_the_video_of_a_motion_photo_is_named(tmp_path, gray):
+    write_heif(tmp_path / "a.heic", gray)
+    with (tmp_path / "a.heic").open("ab") as file:
+        file.write(make_box(b"mpvd", bytes(100)))
+    assert read_still(tmp_path / "a.heic").warnings == (
+        "the video of the motion photo is not kept",
+    )
 
 
 def test_a_photo_of_a_phone_is_read_upright(tmp_path, gray):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from PIL import Image, PngImagePlugin
 
 from tests.helpers.stills import PROVENANCE, open_image, random_chroma
 from vidcolor.errors import InputError
+from vidcolor.media.stills.png import SIGNATURE, encode_chunk
 from vidcolor.media.stills.registry import read_still, write_still
 
 
@@ -31,6 +35,22 @@ def test_a_transparent_color_becomes_alpha(tmp_path, gray, deep):
         Image.fromarray(plane).save(tmp_path / "key.png", transparency=key)
         still = read_still(tmp_path / "key.png")
         np.testing.assert_array_equal(still.alpha == 0, plane == key)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_a_transparent_gray_of_few_bits_becomes_alpha(tmp_path, gray, bits):
+    codes = gray >> (8 - bits)
+    digits = np.unpackbits(codes[..., None], axis=-1)[..., 8 - bits :].reshape(len(codes), -1)
+    rows = np.pad(np.packbits(digits, axis=1), ((0, 0), (1, 0)))  # each row begins with its filter
+    size = struct.pack(">IIBBBBB", gray.shape[1], gray.shape[0], bits, 0, 0, 0, 0)
+    for key in (0, (1 << bits) - 1):
+        chunks = {b"IHDR": size, b"tRNS": struct.pack(">H", key)}
+        chunks |= {b"IDAT": zlib.compress(rows.tobytes()), b"IEND": b""}
+        encoded = b"".join(encode_chunk(*chunk) for chunk in chunks.items())
+        (tmp_path / "key.png").write_bytes(SIGNATURE + encoded)
+        still = read_still(tmp_path / "key.png")
+        np.testing.assert_array_equal(still.luma, codes * (255 // ((1 << bits) - 1)))
+        np.testing.assert_array_equal(still.alpha, np.where(codes == key, 0, 255))
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])

@@ -79,6 +79,41 @@ def test_tiff_descriptions_survive(tmp_path, deep):
     assert tags["XResolution"][0] / tags["XResolution"][1] == 1200
 
 
+@pytest.mark.parametrize(
+    ("planes", "options", "program"),
+    [
+        ((), {}, ""),
+        ((3,), {"photometric": "minisblack"}, ""),
+        ((2, 3), {"photometric": "rgb", "planarconfig": "separate"}, ""),
+        ((), {"metadata": {"axes": "YX"}}, "tifffile"),
+        ((), {"imagej": True}, "ImageJ"),
+        ((3,), {"imagej": True}, "ImageJ"),
+        ((2,), {"ome": True}, "OME"),
+        ((16,), {"volumetric": True, "tile": (16, 16, 16)}, ""),
+    ],
+)
+def test_descriptions_of_the_stored_pixels_are_not_copied(tmp_path, deep, planes, options, program):
+    """Programs for stacks would read the result wrongly by the description of its source."""
+    source, target = tmp_path / "a.tif", tmp_path / "b.tif"
+    tifffile.imwrite(source, np.broadcast_to(deep, (*planes, *deep.shape)).copy(), **options)
+    still = read_still(source)
+    named = [text for text in still.warnings if "description of the stored pixels" in text]
+    assert named == [f"not kept: the {program} description of the stored pixels"] * bool(program)
+    write_still(target, still, *random_chroma(), provenance=PROVENANCE)
+    np.testing.assert_array_equal(luma_bt709(tifffile.imread(target), 16), deep)
+    with tifffile.TiffFile(target) as tiff:
+        assert not {270, 32997, 50838, 50839} & {tag.code for tag in tiff.pages.first.tags}
+
+
+def test_the_description_by_a_person_survives_beside_that_of_a_program(tmp_path, gray):
+    """Libraries such as tifffile write both under the same tag."""
+    source, target = tmp_path / "a.tif", tmp_path / "b.tif"
+    tifffile.imwrite(source, gray, description="Pier, 1936")
+    write_still(target, read_still(source), *random_chroma(), provenance=PROVENANCE)
+    with tifffile.TiffFile(target) as tiff:
+        assert tiff.pages.first.description == "Pier, 1936"
+
+
 @pytest.mark.parametrize("mode", ["L", "P"])
 def test_a_preview_before_the_image_is_not_colorized(tmp_path, gray, mode):
     pixels, path = Image.fromarray(gray).convert(mode), tmp_path / "a.tif"

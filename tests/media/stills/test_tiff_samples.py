@@ -108,6 +108,15 @@ def test_signed_samples_without_negative_values_have_black_at_zero(tmp_path):
     assert_ramp(tmp_path / "a.tif", 16, 1 / 32767)
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("dtype", ["u4", "i4", "u8", "i8"])
+def test_gray_of_8_and_16_bits_in_wider_integers_has_its_levels(tmp_path, dtype, bits):
+    """Pillow stores its mode I so."""
+    tifffile.imwrite(tmp_path / "a.tif", quantize(bits).astype(dtype))
+    still = assert_ramp(tmp_path / "a.tif", 16, 0.5 / ((1 << bits) - 1))
+    assert still.warnings[0].endswith(f"{(1 << bits) - 1} as white")
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("planar", ["contig", "separate"])
 @pytest.mark.parametrize("compression", [None, "zlib", "lzma"])

@@ -6,6 +6,7 @@ imagecodecs, if it is installed, decodes more bits.
 from __future__ import annotations
 
 import io
+import struct
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -17,12 +18,17 @@ from vidcolor.media.stills.types import (
     StillMetadata,
     check_size,
     describe_lossy_luma,
+    describe_lost_color_space,
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from vidcolor.media.stills.types import ColorizedStill
+
+
+_COLOR_CODES = b"colrnclx"
+"""Type of the property with color codes, and its kind."""
 
 
 def read_avif(path: Path, allow_damaged: bool) -> DecodedImage:
@@ -48,6 +54,8 @@ def read_avif(path: Path, allow_damaged: bool) -> DecodedImage:
         decoded = DecodedImage.from_pillow(image)
         if bits > 8:
             warnings += (f"AVIF of {bits} bits is read as 8 bits",)
+    if not image.info.get("icc_profile"):
+        warnings += describe_lost_color_space(*_read_color_codes(data))
     metadata = StillMetadata(
         exif=exif.removeprefix(b"Exif\0\0") if exif else None,
         icc=image.info.get("icc_profile"),
@@ -60,6 +68,13 @@ def _read_bits(data: bytes) -> int:
     """Return the bits per sample of the ``pixi`` property: version and flags, count, bits."""
     at = data.find(b"pixi")
     return data[at + 9] if 0 < at < len(data) - 9 else 8
+
+
+def _read_color_codes(data: bytes) -> tuple[int, int]:
+    """Return primaries and transfer of the ``colr`` property; unspecified (2) without one."""
+    at = data.find(_COLOR_CODES)
+    codes = data[at + len(_COLOR_CODES) :][:4]
+    return struct.unpack(">HH", codes) if at > 0 and len(codes) == 4 else (2, 2)
 
 
 def read_avif_xmp(path: Path) -> bytes | None:

@@ -41,9 +41,21 @@ _LOG_WARNING = (
     "the code values are logarithmic densities, which are colorized as if they were video; convert "
     "to video gamma first for natural color"
 )
-_COPIED_FIELDS = (slice(160, 660), slice(801, 803), slice(1408, 1664), slice(1664, 2048))
-"""Header fields that are copied from the source: creator, project and copyright; transfer and
-colorimetry; orientation; film and television."""
+_ORIENTATION_FIELD = slice(768, 770)
+"""The direction of rows and columns: 0 is from the top left corner, 65535 is undefined."""
+_UPRIGHT = (b"\0\0", b"\xff\xff")
+_ORIENTATION_WARNING = (
+    "the header says that the rows or columns are reversed; the image is colorized as stored, and "
+    "only DPX results keep this field"
+)
+_COPIED_FIELDS = (
+    slice(160, 660),  # creator, project and copyright
+    _ORIENTATION_FIELD,
+    slice(801, 803),  # transfer and colorimetry
+    slice(1408, 1664),  # origin and input device
+    slice(1664, 2048),  # film and television
+)
+"""Header fields that are copied from the source."""
 _USER_ID = b"vidcolor".ljust(32, b"\0")
 """Identifier of user-defined data that vidcolor wrote and that holds only an XMP packet."""
 _USER_ALIGNMENT = 4096
@@ -83,7 +95,9 @@ def read_dpx(path: Path, allow_damaged: bool) -> DecodedImage:
         reel=_read_text(data[_REEL_FIELD]),
         frame_rate=rate,
     )
-    warnings = (_LOG_WARNING,) if data[_TRANSFER_OFFSET] in _LOG_TRANSFERS else ()
+    warnings: tuple[str, ...] = (_LOG_WARNING,) if data[_TRANSFER_OFFSET] in _LOG_TRANSFERS else ()
+    if data[_ORIENTATION_FIELD] not in _UPRIGHT:
+        warnings += (_ORIENTATION_WARNING,)
     return DecodedImage(pixels, bits, alpha, metadata, warnings)
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 ByteOrder = Literal["<", ">"]
 """Little-endian or big-endian, as in `struct`."""
 
+DESCRIPTION = 270
+"""Tag of the ImageDescription."""
 ORIENTATION = 274
 """Tag of the orientation, 1-8."""
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
@@ -49,9 +51,10 @@ LAYOUT_TAGS = frozenset(
     | {288, 289, 290, 291, 292, 293, 300, 301, 317, 320, 321, 322, 323, 324, 325, 326, 327, 328}
     | {330, 332, 333, 334, 336, 338, 339, 340, 341, 342, 343, 344, 345, 346, 347, 351, 434, 435}
     | {512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 559, 34016, 37724, 50341}
+    | {32995, 32996, 32997, 32998, 50838, 50839}
 )
-"""Tags that describe how pixels are stored, and Photoshop layers. They are not copied, because they
-do not apply to a new file."""
+"""Tags that describe how pixels are stored, Photoshop layers and stacks of ImageJ. They are not
+copied, because they do not apply to a new file."""
 
 
 class Entry(NamedTuple):
@@ -192,7 +195,8 @@ def _read_directory_at(
         # Values that fit into the entry are stored there instead of an offset.
         value = stored[:length] if length <= inline else read(at, length)
         if len(value) == length:
-            directory.entries[tag] = Entry(tag, kind, count, value)
+            # Of a tag that is given twice, readers use the first.
+            directory.entries.setdefault(tag, Entry(tag, kind, count, value))
     return directory
 
 

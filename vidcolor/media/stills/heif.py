@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vidcolor.media.stills.boxes import iter_boxes
 from vidcolor.media.stills.exif import reset_orientation
 from vidcolor.media.stills.types import (
     DEFAULT_QUALITY,
@@ -19,6 +20,7 @@ from vidcolor.media.stills.types import (
     StillMetadata,
     check_size,
     describe_lossy_luma,
+    describe_lost_color_space,
 )
 
 if TYPE_CHECKING:
@@ -27,24 +29,34 @@ if TYPE_CHECKING:
     from vidcolor.media.stills.types import ColorizedStill
 
 
+_MOTION_PHOTO = b"mpvd"
+"""Type of the box with the video of a motion photo (Google)."""
+
+
 def read_heif(path: Path, allow_damaged: bool) -> DecodedImage:
     """Decode the primary image to its code values of 8, 10 or 12 bits."""
     import pillow_heif
 
-    file = pillow_heif.open_heif(
-        io.BytesIO(path.read_bytes()), convert_hdr_to_8bit=False, bgr_mode=False
-    )
+    data = path.read_bytes()
+    file = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False, bgr_mode=False)
     check_size(path, *file.size)
     samples, bits = np.asarray(file), 8
     if samples.dtype == np.uint16:  # the library shifts the codes to 16 bits
         bits = int(file.info["bit_depth"])
         samples = samples >> (16 - bits)
     decoded = DecodedImage.from_samples(samples, bits)
-    warnings = (
+    warnings: tuple[str, ...] = (
         (f"the file has {len(file)} images: only the primary one is colorized",)
         if len(file) > 1
         else ()
     )
+    if any(name == _MOTION_PHOTO for name, _ in iter_boxes(data)):
+        warnings += ("the video of the motion photo is not kept",)
+    profile = file.info.get("nclx_profile")
+    if profile and not file.info.get("icc_profile"):
+        warnings += describe_lost_color_space(
+            profile["color_primaries"], profile["transfer_characteristics"]
+        )
     return replace(decoded, metadata=_read_metadata(file.info), warnings=warnings, lossless=False)
 
 

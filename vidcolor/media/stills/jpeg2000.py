@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vidcolor.errors import OutputError
+from vidcolor.errors import InputError, OutputError
 from vidcolor.media.stills.boxes import iter_boxes, make_box
 from vidcolor.media.stills.rgb import convert_depth, decode_16_bit_image
 from vidcolor.media.stills.types import DecodedImage, EncodedStill, StillMetadata, check_size
@@ -50,8 +50,13 @@ def read_jpeg2000(path: Path, allow_damaged: bool) -> DecodedImage:
 
     data = path.read_bytes()
     boxes = _read_boxes(data)
-    width, height, channels, bits = _parse_header(data)
+    width, height, channels, bits, is_signed = _parse_header(data)
     check_size(path, width, height)
+    if is_signed and bits > 8:  # OpenCV cannot read them
+        raise InputError(
+            f"{path}: JPEG 2000 with signed samples of {bits} bits is not supported; convert it to "
+            "16-bit TIFF or PNG"
+        )
     image = Jpeg2KImageFile(io.BytesIO(data))
     colr = boxes.get(b"colr", b"")
     deep = None
@@ -91,12 +96,13 @@ def _decode_16_bit(data: bytes, channels: int) -> NDArray[np.uint16] | None:
     return deep
 
 
-def _parse_header(data: bytes) -> tuple[int, int, int, int]:
-    """Return width, height, number of channels, and bits per sample of the SIZ marker segment."""
+def _parse_header(data: bytes) -> tuple[int, int, int, int, bool]:
+    """Return width, height, channels, bits per sample and signedness of the SIZ marker segment."""
     at = data.index(CODESTREAM_SIGNATURE)
     right, bottom, left, top = struct.unpack_from(">4I", data, at + 8)
     channels, precision = struct.unpack_from(">16xHB", data, at + 24)
-    return right - left, bottom - top, channels, min((precision & 0x7F) + 1, 16)
+    bits, is_signed = min((precision & 0x7F) + 1, 16), precision > 0x7F
+    return right - left, bottom - top, channels, bits, is_signed
 
 
 def read_jpeg2000_xmp(path: Path) -> bytes | None:

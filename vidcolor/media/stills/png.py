@@ -96,10 +96,16 @@ def read_png(path: Path, allow_damaged: bool) -> DecodedImage:
         data, share = _recover_rows(data, header, chunks)
         damage = (f"the file is damaged: {share:.0%} of its rows are readable, the rest is black",)
     metadata, warnings = _read_metadata(chunks)
+    transparent = dict(chunks).get(b"tRNS") if header.color_type == _GRAY else None
     if header.bits == 16:
-        decoded = _decode_16_bit(data, header, dict(chunks).get(b"tRNS"))
+        decoded = _decode_16_bit(data, header)
     else:
-        decoded = DecodedImage.from_pillow(PngImageFile(io.BytesIO(data), str(path)))
+        image = PngImageFile(io.BytesIO(data), str(path))
+        if transparent:  # Pillow compares it with samples that it has scaled to 8 bits
+            image.info.pop("transparency", None)
+        decoded = DecodedImage.from_pillow(image)
+    if transparent:
+        decoded = _add_alpha(decoded, transparent, header.bits)
     return replace(decoded, metadata=metadata, warnings=damage + warnings)
 
 
@@ -121,18 +127,22 @@ def encode_png(job: ColorizedStill) -> EncodedStill:
     return _insert_metadata(data.tobytes(), job.metadata), ()
 
 
-def _decode_16_bit(data: bytes, header: _Header, transparent: bytes | None) -> DecodedImage:
-    """Decode a 16-bit PNG; `transparent` is the tRNS chunk, which names a transparent gray."""
+def _decode_16_bit(data: bytes, header: _Header) -> DecodedImage:
+    """Decode a 16-bit PNG."""
     samples = decode_16_bit_image(np.frombuffer(data, np.uint8))
     if samples is None:
         raise ValueError("the pixels cannot be decoded")
     if header.color_type == _GRAY_ALPHA:  # OpenCV returns gray three times, and alpha
         samples = samples[..., [2, 3]]
-    decoded = DecodedImage.from_samples(samples, 16)
-    if header.color_type == _GRAY and transparent:
-        is_transparent = decoded.pixels == int.from_bytes(transparent[:2], "big")
-        decoded = replace(decoded, alpha=np.where(is_transparent, 0, 65535).astype(np.uint16))
-    return decoded
+    return DecodedImage.from_samples(samples, 16)
+
+
+def _add_alpha(decoded: DecodedImage, transparent: bytes, bits: int) -> DecodedImage:
+    """Add the alpha of gray of `bits` bits, whose tRNS chunk names the only transparent code."""
+    top = np.iinfo(decoded.pixels.dtype).max
+    code = int.from_bytes(transparent[:2], "big") * (top // ((1 << bits) - 1))
+    alpha = np.where(decoded.pixels == code, 0, top).astype(decoded.pixels.dtype)
+    return replace(decoded, alpha=alpha)
 
 
 def _parse_header(data: bytes) -> _Header:

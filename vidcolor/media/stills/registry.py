@@ -27,6 +27,7 @@ from vidcolor.imaging.geometry import to_displayed
 from vidcolor.imaging.resize import limit_short_side, resize_area
 from vidcolor.media.stills.exif import read_orientation
 from vidcolor.media.stills.formats import FORMATS, STILL_SUFFIXES, detect_format
+from vidcolor.media.stills.previews import remove_previews
 from vidcolor.media.stills.rgb import BT709, convert_depth, jfif_to_rgb, rgb_to_gray
 from vidcolor.media.stills.types import SOURCE_RGB_SHORT_SIDE, ColorizedStill, Still, StillFormat
 from vidcolor.provenance import can_merge, make_xmp_packet, read_recipe
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from PIL import Image
 
     from vidcolor.imaging.types import FloatArray, Plane
     from vidcolor.media.stills.types import DecodedImage, StillMetadata
@@ -118,6 +120,33 @@ def read_still_rgb(path: Path) -> tuple[NDArray[np.uint8], Fraction]:
     rgb = _downscale_to_rgb(image, min(image.pixels.shape[:2]))
     upright = to_displayed(rgb, read_orientation(image.metadata.exif))
     return np.ascontiguousarray(upright), image.metadata.pixel_aspect or Fraction(1)
+
+
+def read_still_pillow(path: Path) -> Image.Image:
+    """Read an image for display: a Pillow image of 8 bits, upright, with its profile in `info`.
+
+    Its mode is L or RGB, or LA or RGBA if the file has alpha.
+
+    Raises:
+        InputError: as in `read_still`.
+    """
+    from PIL import Image
+
+    _, image = _decode(path, allow_damaged=False)
+    channels = [_downscale_to_rgb(image, min(image.pixels.shape[:2]))]
+    if image.color_model == "gray":
+        channels = [channels[0][..., 0]]
+    if image.alpha is not None:
+        channels.append(convert_depth(image.alpha, image.bits, 8))
+    samples = to_displayed(np.dstack(channels), read_orientation(image.metadata.exif))
+    height, width, num_channels = samples.shape
+    mode = ("L", "LA", "RGB", "RGBA")[num_channels - 1]
+    stored_mode = {"LA": "La", "RGBA": "RGBa"}.get(mode, mode)
+    if not image.metadata.premultiplied:
+        stored_mode = mode
+    picture = Image.frombytes(stored_mode, (width, height), samples.tobytes()).convert(mode)
+    picture.info["icc_profile"] = image.metadata.icc
+    return picture
 
 
 def _decode(path: Path, allow_damaged: bool) -> tuple[StillFormat, DecodedImage]:
@@ -279,7 +308,7 @@ def _prepare_metadata(
     still: Still, fmt: StillFormat, provenance: Provenance
 ) -> tuple[StillMetadata, tuple[str, ...]]:
     """Return the metadata to write, and warnings about data that is replaced or lost."""
-    metadata, warnings = still.metadata, []
+    metadata, warnings = remove_previews(still.metadata), []
     # A profile for gray cannot describe color.
     if metadata.icc and metadata.icc[16:20] == b"GRAY":
         metadata = replace(metadata, icc=_make_srgb_profile())

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import re
 import zlib
 from contextlib import contextmanager
 from dataclasses import replace
@@ -44,6 +45,15 @@ _SENSOR_DATA = (32803, 34892)
 """Values of PhotometricInterpretation of camera raw files: a color filter array, or linear."""
 _CMYK_AND_LAB = (5, 8, 9, 10)
 """Values of PhotometricInterpretation for CMYK, CIELAB, ICCLAB, ITULAB."""
+_PIXEL_DESCRIPTIONS = {
+    "": re.compile(rb'\{"shape": \[[\d, ]*\]\}\s*\0*'),  # of tifffile, without anything else
+    "tifffile": re.compile(rb'\{.*"shape":.*|shape=.*', re.DOTALL),
+    "ImageJ": re.compile(rb"ImageJ=.*", re.DOTALL),
+    "OME": re.compile(rb".*OME>\s*\0*", re.DOTALL),
+}
+"""Values of ImageDescription by which programs declare the number, the size and the channels of the
+stored pixels, by the name of the program. They do not apply to a new file, and such programs would
+read it wrongly or not at all."""
 _STRIP_BYTES = 1 << 20
 """Maximum size of a strip before compression, in bytes, unless one row is larger."""
 _DEFLATE, _UNCOMPRESSED = 8, 1
@@ -75,7 +85,7 @@ def read_tiff(path: Path, allow_damaged: bool) -> DecodedImage:
         if len(pages) > 1:
             count = f"at least {len(pages)}" if len(all_pages) == _MAX_PAGES else len(pages)
             warnings = (f"the file has {count} pages: only the first is colorized",)
-        metadata = _read_metadata(file, page)
+        metadata, losses = _read_metadata(file, page)
         if tiff_samples.can_decode(page):
             if missing := tiff_samples.find_missing_module(page):
                 raise InputError(f"{path}: {missing}")
@@ -89,7 +99,7 @@ def read_tiff(path: Path, allow_damaged: bool) -> DecodedImage:
             )
         if int(page.photometric) in _CMYK_AND_LAB:
             warnings += ("CMYK or Lab is converted to RGB without its ICC profile",)
-    warnings += decoded.warnings
+    warnings += decoded.warnings + losses
     return replace(decoded, metadata=metadata, warnings=warnings)
 
 
@@ -146,15 +156,19 @@ def _decode_with_pillow(path: Path, index: int) -> DecodedImage:
         return DecodedImage.from_pillow(image)
 
 
-def _read_metadata(file: Any, page: tifffile.TiffPage) -> StillMetadata:
+def _read_metadata(file: Any, page: tifffile.TiffPage) -> tuple[StillMetadata, tuple[str, ...]]:
+    """Return the metadata of a page, and warnings about parts that cannot be kept."""
     tags = exif.read_directory(_make_reader(file), page.offset)
     blocks = {
         tag: tags.entries[tag].value if tag in tags.entries else None
         for tag in (exif.XMP, exif.ICC, exif.PHOTOSHOP, exif.IPTC)
     }
     kept = exif.remove_tags(tags, exif.LAYOUT_TAGS | blocks.keys())
+    program = _find_pixel_description(kept)
+    if program is not None:
+        kept = exif.remove_tags(kept, {exif.DESCRIPTION})
     is_rgb = int(page.photometric) <= 3  # gray, RGB or palette: the profile stays valid
-    return StillMetadata(
+    metadata = StillMetadata(
         exif=exif.encode_exif(kept) if kept.entries or kept.children else None,
         icc=blocks[exif.ICC] if is_rgb else None,
         xmp=blocks[exif.XMP],
@@ -164,6 +178,18 @@ def _read_metadata(file: Any, page: tifffile.TiffPage) -> StillMetadata:
         premultiplied=1 in (page.extrasamples or ()),
         compressed=int(page.compression) != _UNCOMPRESSED,
     )
+    if not program:
+        return metadata, ()
+    return metadata, (f"not kept: the {program} description of the stored pixels",)
+
+
+def _find_pixel_description(directory: exif.Directory) -> str | None:
+    """Return the key of `_PIXEL_DESCRIPTIONS` that the ImageDescription matches, or None."""
+    entry = directory.entries.get(exif.DESCRIPTION)
+    if entry is None:
+        return None
+    found = (n for n, pattern in _PIXEL_DESCRIPTIONS.items() if pattern.fullmatch(entry.value))
+    return next(found, None)
 
 
 def _make_reader(file: Any) -> exif.Reader:

@@ -219,7 +219,9 @@ def _convert_to_codes(
     """Convert samples of any type to uint8 or uint16 of the full range, and return the depth.
 
     Signed integers have black at the lowest value if any is negative, else at 0. Floats have black
-    at 0 and white at 1, or at the maximum if that is larger.
+    at 0 and white at 1, or at the maximum if that is larger. Integers of more than 16 bits have
+    white at the highest value of 8 or 16 bits if none is larger: programs such as Pillow store
+    gray of 8 and 16 bits in 32 bits.
     """
     if sample_format == _UNSIGNED and bits <= 16:
         target = 8 if bits <= 8 else 16
@@ -235,6 +237,9 @@ def _convert_to_codes(
         low, high = -float(1 << (bits - 1)), float((1 << (bits - 1)) - 1)
         if samples.min() >= 0:
             low = 0.0
+    if sample_format != _FLOAT and bits > 16 and low == 0:
+        highest = float(samples.max(initial=0))
+        high = next((top for top in (255.0, 65535.0) if highest <= top), high)
     target = 8 if bits <= 8 else 16
     top = (1 << target) - 1
     out = np.empty(samples.shape, np.uint8 if target == 8 else np.uint16)

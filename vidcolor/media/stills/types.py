@@ -259,6 +259,13 @@ class StillFormat:
         return "xmp" in self.stores
 
 
+_SRGB_PRIMARIES = (1, 2)
+"""Codes of the primaries of BT.709 and sRGB, and of unspecified ones."""
+_SRGB_TRANSFERS = (1, 2, 6, 13, 14, 15)
+"""Codes of the transfer of BT.709, BT.601 and BT.2020, of sRGB, and of an unspecified one."""
+_HDR_TRANSFERS = {16: "HDR (PQ) ", 18: "HDR (HLG) "}
+"""Names of the transfers of HDR, by code."""
+
 _max_pixels = MAX_PIXELS
 """The limit of this process."""
 
@@ -289,3 +296,11 @@ def check_size(path: Path, width: int, height: int) -> None:
 def describe_lossy_luma(quality: int) -> str:
     """Return the warning about an encoder that does not keep the luma exactly."""
     return f"luma is encoded with loss (quality {quality}); to keep it exactly, write .png or .tif"
+
+
+def describe_lost_color_space(primaries: int, transfer: int) -> tuple[str, ...]:
+    """Return the warning about codes of ITU-T H.273 that neither sRGB nor BT.709 has."""
+    if primaries in _SRGB_PRIMARIES and transfer in _SRGB_TRANSFERS:
+        return ()
+    kind = _HDR_TRANSFERS.get(transfer, "")
+    return (f"the {kind}color space is not kept: colors are read as sRGB",)
