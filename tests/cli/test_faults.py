@@ -92,7 +92,7 @@ FAULTS: dict[str, tuple[Callable[[FaultyFiles], Arguments], int, str]] = {
     "empty folder": (lambda f: [f.folder("album")], 1, "album: contains no film and no photo"),
     "audio file": (lambda f: [f.sound("song.m4a")], 1, "song.m4a: no video stream"),
     "text file": (lambda f: [f.file("notes.md", b"hello\n" * 99)], 1, "notes.md: not a video"),
-    "empty film": (lambda f: [f.file("reel.mp4")], 1, "reel.mp4: not a video"),
+    "empty film": (lambda f: [f.file("reel.mp4")], 1, "reel.mp4: is empty"),
     "empty photo": (lambda f: [f.file("photo.jpg")], 1, "photo.jpg: is empty; get a complete"),
     "zip as film": (lambda f: [f.zip("reel.mp4")], 1, "reel.mp4: not a video"),
     "zip as photo": (lambda f: [f.zip("photo.jpg")], 1, "photo.jpg: not a supported image"),

@@ -71,3 +71,9 @@ def test_silence_fills_the_time_until_the_end():
     assert [(f.pts, f.samples) for f in silence] == [(50, 1000), (1050, 1000), (2050, 450)]
     assert not any(f.to_ndarray().any() for f in silence)
     assert not list(aligner.fill(Fraction(2), make_frame(None, 1)))
+
+
+def test_timestamps_that_repeat_drop_no_samples():
+    """RealMedia may have the same timestamp in all packets."""
+    frames = [make_frame(0, 50, time_base=Fraction(1, 300)) for _ in range(8)]
+    assert align(frames) == (0, [*range(1, 51)] * 8)

@@ -207,3 +207,28 @@ def test_change_of_the_sample_rate_of_aac_is_named(clip, colored, tmp_path, seco
     for suffix in ("mp4", "mkv"):
         warnings = " ".join(colored(path, suffix).result.warnings)
         assert ("audio stream 1: its codec, sample rate or channels change" in warnings) == is_named
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 48000])
+def test_encoder_delay_of_aac_is_kept_at_all_sample_rates(clip, colored, rate):
+    """The first packet is hidden by an edit list, but the second is decoded with its data."""
+    tone = ("-f", "lavfi", "-t", "0.8", "-i", f"sine=440:r={rate}")
+    source = clip("mp4", "libx264", "yuv420p", "-map", "0", "-map", "1", "-c:a", "aac",
+                  inputs=tone, frames=20, rate=Fraction(25))  # fmt: skip
+    film = colored(source, "mp4")
+    film.assert_same_streams("audio")
+    sounds = []
+    for path in (source, film.path):
+        with av.open(str(path)) as container:
+            sounds.append(np.hstack([f.to_ndarray() for f in container.decode(audio=0)]))
+    assert np.array_equal(*sounds)
+
+
+def test_titles_that_mxf_does_not_store_are_named(clip, colored):
+    title = ("-metadata:s:a:0", "title=Commentary")
+    source = clip("mkv", "ffv1", "yuv420p", "-map", "0", "-map", "1", "-c:a", "pcm_s16le", *title,
+                  inputs=TWO_TONES[:6], frames=10, rate=Fraction(25))  # fmt: skip
+    film = colored(source, "mxf", encoder="ffv1")
+    text = "not kept: titles of streams that mxf cannot hold: Commentary of audio stream 1"
+    assert text in film.result.warnings
+    assert not any("titles" in w for w in colored(source, "mkv").result.warnings)

@@ -73,7 +73,7 @@ def unreadable(tmp_path_factory, clip):
 
 ERRORS = {
     "missing": "no such file",
-    "empty": "not a video",
+    "empty": "is empty; get a complete copy",
     "text": "not a video",
     "zip": "not a video",
     "truncated": "check that the file is complete",

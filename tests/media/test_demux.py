@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,14 +11,8 @@ import pytest
 
 from tests.helpers.checks import read_film
 from vidcolor.errors import InputError
-from vidcolor.media.demux import (
-    CLOCK_PERIOD_S,
-    MAX_CONSECUTIVE_ERRORS,
-    DamageReport,
-    DiscontinuityCorrector,
-    demux_packets,
-    open_input,
-)
+from vidcolor.media.clocks import CLOCK_PERIOD_S, DiscontinuityCorrector
+from vidcolor.media.demux import MAX_CONSECUTIVE_ERRORS, DamageReport, demux_packets, open_input
 from vidcolor.media.packets import PacketMuxer, watch_audio
 
 TONE = ("-f", "lavfi", "-t", "1.6", "-i", "sine=440:r=48000")
@@ -64,12 +59,11 @@ class FakePacket:
 
 def correct_dts(*dts, time_base=Fraction(1)):
     """Return the corrected DTS of packets, and the number of discontinuities."""
-    damage = DamageReport()
-    corrector = DiscontinuityCorrector(damage)
+    corrector = DiscontinuityCorrector()
     packets = [FakePacket(d, time_base=time_base) for d in dts]
     for packet in packets:
         corrector.correct(packet)
-    return [p.dts for p in packets], damage.discontinuities
+    return [p.dts for p in packets], corrector.num_discontinuities
 
 
 def test_backward_jump_continues_at_the_end_of_the_first_recording():
@@ -92,7 +86,7 @@ def test_jump_far_ahead_continues_at_the_end_of_the_first_recording():
 
 
 def test_gap_of_one_stream_is_kept():
-    corrector = DiscontinuityCorrector(DamageReport())
+    corrector = DiscontinuityCorrector()
     packets = [FakePacket(n) for n in range(40)]
     packets[20:20] = [FakePacket(20, index=1)]
     packets = [FakePacket(0, index=1), *packets]
@@ -103,7 +97,7 @@ def test_gap_of_one_stream_is_kept():
 
 
 def test_first_packet_of_an_earlier_recording_does_not_delay_the_others():
-    corrector = DiscontinuityCorrector(DamageReport())
+    corrector = DiscontinuityCorrector()
     audio = [FakePacket(dts, index=1) for dts in (7, 18000, 18001)]
     video = [FakePacket(dts) for dts in (18000, 18001, 18002)]
     for packet in (audio[0], *video, *audio[1:]):
@@ -114,7 +108,7 @@ def test_first_packet_of_an_earlier_recording_does_not_delay_the_others():
 
 @pytest.mark.parametrize("order", ["new first", "new last"])
 def test_stream_that_begins_in_a_later_recording_continues_at_the_end_of_the_first(order):
-    corrector = DiscontinuityCorrector(DamageReport())
+    corrector = DiscontinuityCorrector()
     first = [FakePacket(dts, index) for dts in range(5, 25) for index in (0, 1)]
     video = [FakePacket(dts) for dts in (5, 6)]
     audio = [FakePacket(dts, index=2) for dts in (5, 6)]
@@ -128,7 +122,7 @@ def test_stream_that_begins_in_a_later_recording_continues_at_the_end_of_the_fir
 
 def test_streams_of_which_one_is_unwrapped_stay_in_sync():
     """FFmpeg adds the period of the clock to the stream that jumps, and not to a new stream."""
-    corrector = DiscontinuityCorrector(DamageReport())
+    corrector = DiscontinuityCorrector()
     first = [FakePacket(dts) for dts in range(40000, 40010)]
     audio = [FakePacket(Fraction(dts), index=1) for dts in (1, 2)]
     video = [FakePacket(dts + CLOCK_PERIOD_S) for dts in (1, 2)]
@@ -140,7 +134,7 @@ def test_streams_of_which_one_is_unwrapped_stay_in_sync():
 
 
 def test_new_stream_at_the_end_of_the_first_recording_stays_there():
-    corrector = DiscontinuityCorrector(DamageReport())
+    corrector = DiscontinuityCorrector()
     packets = [FakePacket(5), FakePacket(5, 1), FakePacket(6), FakePacket(6, 1)]
     packets += [FakePacket(100), FakePacket(7, 2), FakePacket(101), FakePacket(100, 1)]
     for packet in packets:
@@ -162,6 +156,48 @@ def test_single_bad_dts_starts_no_new_timeline():
     assert correct_dts(0, 3, 1, 2, 3, time_base=Fraction(1, 25)) == ([0, 3, 1, 2, 3], 0)
     ahead = correct_dts(0, 1, 2, 9, 3, 4, 5, time_base=Fraction(1, 25))
     assert ahead == ([0, 1, 2, 9, 3, 4, 5], 0)
+
+
+@pytest.mark.parametrize("second", [18000, 70000])
+@pytest.mark.parametrize("order", ["video first", "video last"])
+def test_programs_with_different_clocks_begin_together(second, order):
+    corrector = DiscontinuityCorrector(Fraction(100))
+    video = [FakePacket(dts) for dts in range(100, 110)]
+    audio = [FakePacket(dts, index=1) for dts in range(second, second + 10)]
+    if order == "video first":
+        pairs = zip(video, audio, strict=True)
+    else:
+        pairs = zip(audio, video, strict=True)
+    for packet in (p for pair in pairs for p in pair):
+        corrector.correct(packet)
+    assert [p.dts for p in video] == [*range(100, 110)]
+    delay = audio[0].dts - video[0].dts
+    assert delay == (order == "video first")
+    assert [p.dts - delay for p in audio] == [*range(100, 110)]
+
+
+def test_jump_of_one_program_keeps_its_streams_in_sync():
+    """The clock of the other program, whose audio is stream 2, continues."""
+    corrector = DiscontinuityCorrector(Fraction(100))
+    video = [FakePacket(dts) for dts in (*range(100, 105), *range(300, 305))]
+    audio = [FakePacket(dts, index=1) for dts in (*range(100, 105), *range(300, 305))]
+    other = [FakePacket(dts, index=2) for dts in range(18000, 18010)]
+    for packet in (p for group in zip(video, audio, other, strict=True) for p in group):
+        corrector.correct(packet)
+    assert [p.dts for p in audio] == [p.dts for p in video]
+    steps = [after.dts - before.dts for before, after in itertools.pairwise(video)]
+    assert steps == [1, 1, 1, 1, pytest.approx(1, abs=1), 1, 1, 1, 1]
+    steps = [after.dts - before.dts for before, after in itertools.pairwise(other)]
+    assert steps == [1] * 9
+
+
+def test_subtitles_follow_the_clock_of_their_program():
+    corrector = DiscontinuityCorrector(Fraction(100))
+    subtitle = FakePacket(101, index=2)
+    subtitle.stream.type = "subtitle"
+    for packet in (FakePacket(18000, index=1), FakePacket(100), FakePacket(101), subtitle):
+        corrector.correct(packet)
+    assert subtitle.dts == 101
 
 
 @pytest.mark.slow

@@ -326,6 +326,14 @@ def test_frame_rate_of_raw_dv_is_not_its_clock_rate(clip, colored):
     film.assert_same_times()
 
 
+def test_frame_rate_of_gxf_is_not_its_field_rate(clip, colored):
+    interlaced = ("-flags", "+ildct+ilme", "-an")
+    source = clip("gxf", "mpeg2video", "yuv420p", *interlaced, size=(720, 576), frames=4,
+                  rate=Fraction(25), vf="setfield=tff")  # fmt: skip
+    film = colored(source, "mkv", purpose="archive")
+    assert film.result.plan.video.rate == film.after.properties["rate"] == 25
+
+
 @pytest.mark.slow
 def test_icc_profiles_of_png_do_not_end_the_process(tmp_path):
     """PyAV 18 frees the name of such a profile, which FFmpeg frees as well."""

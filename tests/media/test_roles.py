@@ -75,6 +75,8 @@ def test_roles_are_kept_or_named_in_a_warning(
                      if lost else [])  # fmt: skip
     kept = [role for stream in probe(film.result.target).streams for role in stream.roles]
     assert kept == [role for role in ("original", "comment", "forced") if role not in lost]
+    with av.open(str(film.result.target)) as result:
+        assert result.streams.video[0].disposition & av.stream.Disposition.default
 
 
 def test_role_that_mp4_adds_to_another_is_not_missed() -> None:

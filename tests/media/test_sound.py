@@ -196,6 +196,27 @@ def test_channels_that_change_are_converted_with_a_warning(sounding, colored, tm
     assert any("channels or sample rate change" in w for w in film.result.warnings)
 
 
+@pytest.mark.parametrize("suffix", ["mov", "mkv"])
+def test_sample_rate_of_dv_that_changes_is_named_or_converted(clip, colored, tmp_path, suffix):
+    """Camcorders record 48 kHz, or 32 kHz with four channels."""
+    parts = [
+        clip("dv", "dvvideo", "yuv420p", "-map", "0", "-map", "1", "-c:a", "pcm_s16le", "-f", "dv",
+             inputs=make_tones(rate=rate), size=(720, 576), rate=Fraction(25), frames=5)
+        for rate in (48000, 32000)
+    ]  # fmt: skip
+    source = tmp_path / "tape.dv"
+    source.write_bytes(b"".join(part.read_bytes() for part in parts))
+    film = colored(source, suffix)
+    assert any("its codec, sample rate or channels change" in w for w in film.result.warnings)
+    film = colored(source, suffix, sound="pcm")
+    assert any("all audio is converted to stereo, 48000 Hz" in w for w in film.result.warnings)
+    assert not any("copied" in w for w in film.result.warnings)
+    _, samples = read_sound(film.path)
+    assert samples.shape[1] == pytest.approx(10 * 1920, abs=50)
+    intact = colored(parts[0], suffix, sound="pcm")
+    assert_same_sound(parts[0], intact.path, 0)
+
+
 def test_packets_shorter_than_a_timestamp_keep_their_times(sounding, colored):
     """Matroska rounds to 1 ms. The packets of TrueHD are shorter, so their timestamps repeat."""
     path = sounding("truehd", *STRICT, layout="5.1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 
 import av
@@ -20,6 +21,8 @@ MPEG2 = ("-c:v", "mpeg2video", "-c:a", "mp2")
 DVD = ("-c:v", "mpeg2video", "-c:a", "ac3")
 H264 = ("-c:v", "libx264", "-g", "25", "-bf", "2", "-c:a", "aac")
 BLU_RAY = ("-c:v", "mpeg2video", "-c:a", "pcm_bluray", "-ac", "2")
+PROGRAM_MAPS = {1: 0x1000, 2: 0x1010}
+"""PIDs of the program maps, by number of the program."""
 PCM = ("-c:v", "libx264", "-g", "25", "-bf", "2", "-c:a", "pcm_s16le")
 
 
@@ -92,12 +95,62 @@ def test_recordings_with_different_clocks_become_one_timeline(colored, tmp_path)
     joined.write_bytes(b"".join(part.read_bytes() for part in parts))
     film = colored(joined, "mp4")
     assert film.result.warnings == (
-        "the timestamps jump 2 time(s); the recordings were joined into one timeline",
+        "the timestamps jump 2 time(s); all recordings and programs were moved to one timeline",
     )
     flashes, beeps = find_onsets(film.path)
     assert len(flashes) == len(beeps) == 3
     assert beeps == pytest.approx(flashes, abs=0.005)
     assert film.after.duration_s == pytest.approx(4.8, abs=0.1)
+
+
+def interleave_programs(first, second, target):
+    """Interleave the packets of two transport streams with programs 1 and 2, and write a new PAT.
+
+    The program association table (ISO/IEC 13818-1, 2.4.4.3) names the PIDs of the program maps.
+    """
+    size = 188
+    entries = b"".join(struct.pack(">HH", n, 0xE000 | pid) for n, pid in PROGRAM_MAPS.items())
+    table = struct.pack(">BHHBBB", 0, 0xB000 | (len(entries) + 9), 1, 0xC1, 0, 0) + entries
+    header = b"\x47\x40\x00\x10\x00"
+    pat = (header + table + struct.pack(">I", compute_crc(table))).ljust(size, b"\xff")
+    packets = []
+    for data in (first.read_bytes(), second.read_bytes()):
+        count = len(data) // size
+        packets += [(n / count, data[n * size : (n + 1) * size]) for n in range(count)]
+    packets.sort(key=lambda packet: packet[0])
+    kept = (data for _, data in packets if struct.unpack_from(">H", data, 1)[0] & 0x1FFF > 0x1F)
+    target.write_bytes(pat + b"".join(kept))
+    return target
+
+
+def compute_crc(data):
+    """Return the CRC of a section of a transport stream (ISO/IEC 13818-1, annex A)."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte << 24
+        for _ in range(8):
+            crc = (crc << 1 ^ (0x04C11DB7 if crc & 0x80000000 else 0)) & 0xFFFFFFFF
+    return crc
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("clocks", [("100", "18000"), ("18000", "100")])
+def test_programs_with_different_clocks_stay_in_sync(colored, tmp_path, clocks):
+    """The second program is a radio program."""
+    parts = [
+        make_sync_film(
+            tmp_path / f"{number}.ts", *MPEG2, "-output_ts_offset", clock,
+            "-mpegts_service_id", str(number), "-mpegts_pmt_start_pid", str(program_map),
+            "-mpegts_start_pid", str(0x100 * number), *(("-vn",) if number == 2 else ()),
+        )
+        for (number, program_map), clock in zip(PROGRAM_MAPS.items(), clocks, strict=True)
+    ]  # fmt: skip
+    film = colored(interleave_programs(*parts, tmp_path / "in.ts"), "mp4")
+    starts = [film.after.times[0], *(a.packets[0][0] for a in film.after.streams_of("audio"))]
+    assert len(starts) == 3
+    assert starts == pytest.approx([0, 0, 0], abs=0.1)
+    assert len(film.after.times) == 40
+    assert_in_sync(parts[0], film.path)
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ from vidcolor.media.encoder_plan import EncoderPlan, EncoderRequest, plan_encode
 from vidcolor.media.encoders import describe_lost_side_data
 from vidcolor.media.extensions import RESULT_SUFFIX, make_result_path
 from vidcolor.media.frames import get_pixel_layout
+from vidcolor.media.matroska import describe_ordered_chapters
 from vidcolor.media.probe import HDR_TRANSFERS, MediaInfo, VideoInfo, probe
 from vidcolor.media.sequence import (
     ImageSequence,
@@ -129,7 +130,7 @@ def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
     # The streams that are kept depend on the container, which the encoder plan has chosen.
     streams = plan_streams(source, encoder.container, options.sound)
     warnings = _warn_about_video(info.video, encoder, options)
-    warnings += filter(None, [describe_repeats(source)])
+    warnings += filter(None, [describe_repeats(source), describe_ordered_chapters(source)])
     if encoder.muxer == SEQUENCE_MUXER:
         warnings += _warn_about_images(info, streams, target)
     else:
@@ -257,10 +258,17 @@ def _warn_about_streams(
         if s.kept
         for role in find_lost_roles(s.stream, container)
     )
+    titles = ", ".join(
+        f"{s.stream.title} of {s.stream.kind} stream {s.stream.index}"
+        for s in streams
+        if s.kept and s.stream.kind != "data" and s.stream.title
+        if "titles" not in container.holds
+    )
     rows = (
         *((not s.kept, f"{s.stream.kind} stream {s.stream.index}: {s.note}") for s in streams),
         (lost, f"tags that {container.muxer} cannot hold: {lost}"),
         (languages, f"languages that {container.muxer} cannot hold completely: {languages}"),
+        (titles, f"titles of streams that {container.muxer} cannot hold: {titles}"),
         (roles, f"dispositions that {container.muxer} cannot hold: {roles}"),
         (info.num_chapters and "chapters" not in container.holds,
          f"chapters, which {container.muxer} cannot hold"),

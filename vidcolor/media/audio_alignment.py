@@ -34,6 +34,8 @@ class AudioAligner:
         self._start = start_s
         self._next: int | None = None
         """Timestamp of the next sample, in samples; None before the first frame."""
+        self._last_pts: int | None = None
+        """Timestamp of the previous frame, in its time base."""
         self._has_samples = False
         """Whether a frame was returned."""
 
@@ -41,12 +43,15 @@ class AudioAligner:
         """Yield a frame that continues the previous one, after silence if there is a gap."""
         rate, samples = frame.sample_rate, frame.samples
         timestamp = self._next or 0
-        if frame.pts is not None and frame.time_base:
+        is_exact = not self._has_samples or frame.time_base == Fraction(1, rate)
+        # Some RealMedia files repeat the timestamp of the first packet.
+        is_repeated = not is_exact and frame.pts == self._last_pts
+        self._last_pts = frame.pts
+        if frame.pts is not None and frame.time_base and not is_repeated:
             timestamp = round(frame.pts * Fraction(frame.time_base) * rate)
         if self._next is None:
             self._next = timestamp if self._start is None else round(self._start * rate)
         drift = timestamp - self._next
-        is_exact = not self._has_samples or frame.time_base == Fraction(1, rate)
         if not is_exact and abs(drift) <= _MAX_DRIFT_S * rate:
             drift = 0
         if drift > 0:

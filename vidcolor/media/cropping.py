@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from av.filter import Graph
 
+from vidcolor.media.matroska import SEGMENT, iter_elements
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     import av
 
-_SEGMENT, _TRACKS, _TRACK_ENTRY, _VIDEO = 0x18538067, 0x1654AE6B, 0xAE, 0xE0
+_TRACKS, _TRACK_ENTRY, _VIDEO = 0x1654AE6B, 0xAE, 0xE0
 _PIXEL_CROP = {0x54CC: "left", 0x54DD: "right", 0x54BB: "top", 0x54AA: "bottom"}
 """Matroska's PixelCrop elements (RFC 9559, section 5.1.4.1.28)."""
 _SAMPLE_ENTRY_BYTES = 78
@@ -40,14 +42,6 @@ class Crop:
 class _Span(NamedTuple):
     """The part of a file that the payload of a box covers."""
 
-    start: int
-    end: int
-
-
-class _Element(NamedTuple):
-    """An element of Matroska: its ID, and the part of the file that its payload covers."""
-
-    name: int
     start: int
     end: int
 
@@ -77,37 +71,18 @@ def _read_matroska(
     # FFmpeg lists the video tracks in the order of the file, and attached pictures after them.
     videos = [
         video
-        for segment in _elements(file, 0, file_end, _SEGMENT)
-        for tracks in _elements(file, segment.start, segment.end, _TRACKS)
-        for entry in _elements(file, tracks.start, tracks.end, _TRACK_ENTRY)
-        for video in _elements(file, entry.start, entry.end, _VIDEO)
+        for segment in iter_elements(file, 0, file_end, SEGMENT)
+        for tracks in iter_elements(file, segment.start, segment.end, _TRACKS)
+        for entry in iter_elements(file, tracks.start, tracks.end, _TRACK_ENTRY)
+        for video in iter_elements(file, entry.start, entry.end, _VIDEO)
     ]
     video = videos[container.streams.video.index(stream)]
     edges = {}
-    for element in _elements(file, video.start, video.end, *_PIXEL_CROP):
+    for element in iter_elements(file, video.start, video.end, *_PIXEL_CROP):
         file.seek(element.start)
         data = file.read(min(8, element.end - element.start))
         edges[_PIXEL_CROP[element.name]] = int.from_bytes(data)
     return Crop(**edges) if any(edges.values()) else None
-
-
-def _elements(file: BinaryIO, start: int, end: int, *names: int) -> Iterator[_Element]:
-    """Yield the elements of some names in a part of a Matroska file (RFC 8794)."""
-    position = start
-    while position < end:
-        file.seek(position)
-        header = file.read(12)
-        id_length = 9 - header[0].bit_length()
-        size_length = 9 - header[id_length].bit_length()
-        name = int.from_bytes(header[:id_length])
-        start = position + id_length + size_length
-        size = int.from_bytes(header[id_length : id_length + size_length])
-        size &= (1 << 7 * size_length) - 1
-        # A size of ones is unknown. Such elements end with their parent.
-        is_unknown = size == (1 << 7 * size_length) - 1
-        position = end if is_unknown else min(end, start + size)
-        if name in names:
-            yield _Element(name, start, position)
 
 
 def _read_mp4(

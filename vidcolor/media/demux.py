@@ -14,6 +14,7 @@ from av.codec.context import Flags
 from vidcolor.errors import InputError
 from vidcolor.fileio import check_source
 from vidcolor.media.animations import convert_animation, find_converted_format
+from vidcolor.media.clocks import MIN_FORWARD_JUMP_S, DiscontinuityCorrector
 from vidcolor.media.input_formats import describe_list, list_whitelists
 
 if TYPE_CHECKING:
@@ -22,20 +23,8 @@ if TYPE_CHECKING:
 
 MAX_CONSECUTIVE_ERRORS = 200
 """Number of consecutive errors after which reading of a file ends."""
-MIN_BACKWARD_JUMP_S = Fraction(1, 10)
-"""Minimum backward jump of a stream's DTS that counts as a discontinuity, in seconds."""
-MIN_FORWARD_JUMP_S = 10
-"""Minimum gap after which the timestamps of all streams continue that counts as a discontinuity, in
-seconds. It is the default of the ffmpeg command."""
-CLOCK_PERIOD_S = Fraction(2**33, 90000)
-"""Time after which the clock of MPEG program and transport streams wraps, in seconds."""
-MAX_LATE_START_S = 3
-"""Maximum time by which the first packet of a stream comes later in the file than packets of other
-streams with the same DTS, in seconds. Otherwise the packet belongs to another recording."""
 MAX_KEPT_START_S = 10
 """Maximum start time of a film that its result keeps, in seconds."""
-SAME_CLOCK_TOLERANCE_S = Fraction(1)
-"""Maximum difference from the expected DTS of a packet that continues a clock, in seconds."""
 PROBE_SIZE = 50_000_000
 """Number of bytes within which every stream must begin. FFmpeg's default is 5 MB, but the first
 subtitle of a DVD often comes later."""
@@ -47,6 +36,8 @@ _OPEN_OPTIONS: dict[str, Any] = {"metadata_errors": "windows-1252"} if av.__vers
 _DEMUXER_OPTIONS = {"scan_all_pmts": "1"}
 """FFmpeg's option for transport streams whose later program maps add streams. The ffmpeg command
 sets it itself."""
+_RAW_DV = ("avi", "dv")
+"""FFmpeg's demuxers that read DV frame by frame."""
 _TEXT_DEMUXERS = ("tty", "bin", "xbin", "adf", "idf")
 """FFmpeg's demuxers for ANSI text and text art. They accept nearly any file."""
 
@@ -58,8 +49,8 @@ _DAMAGE_MESSAGES = {
     "is truncated",
     "missing_bytes": "the file is truncated: {} bytes are missing at its end",
     "repaired_timestamps": "{} timestamp(s) were missing or repeated; repaired",
-    "discontinuities": "the timestamps jump {} time(s); the recordings were joined into one "
-    "timeline",
+    "discontinuities": "the timestamps jump {} time(s); all recordings and programs were moved "
+    "to one timeline",
     "has_late_streams": f"a stream begins after the first {PROBE_SIZE // 10**6} MB and was not "
     "kept; to keep it, first run: ffmpeg -probesize 2G -analyzeduration 2G -i … -map 0 -c copy "
     "copy.mkv",
@@ -122,6 +113,8 @@ def open_input(path: Path) -> av.container.InputContainer:
     check_source(path)
     if path.is_dir():
         raise InputError(f"{path}: is a directory; name a video file in it")
+    if not path.stat().st_size:
+        raise InputError(f"{path}: is empty; get a complete copy")
     try:
         container = _open(path, {})
         if _has_empty_edit_list(container):
@@ -188,6 +181,15 @@ def is_cover_art(stream: av.stream.Stream) -> bool:
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
+def is_raw_dv(container: av.container.InputContainer, stream: av.VideoStream) -> bool:
+    """Return whether FFmpeg's demuxer reads properties of DV from each frame.
+
+    These are the pixel aspect ratio, and the sample rate of the audio.
+    """
+    context = stream.codec_context
+    return context is not None and context.name == "dvvideo" and container.format.name in _RAW_DV
+
+
 def seek_before(
     container: av.container.InputContainer,
     stream: av.stream.Stream,
@@ -201,13 +203,6 @@ def seek_before(
     if pts > (stream.start_time or 0):
         with contextlib.suppress(av.FFmpegError):  # Raw streams are not seekable.
             container.seek(pts, stream=stream, backward=True)
-
-
-def shift_timestamps(packet: av.Packet[Any], ticks: int) -> None:
-    """Add ticks to the PTS and DTS of a packet."""
-    if ticks:
-        packet.pts = None if packet.pts is None else packet.pts + ticks
-        packet.dts = None if packet.dts is None else packet.dts + ticks
 
 
 def allows_discontinuities(container: av.container.InputContainer) -> bool:
@@ -261,7 +256,7 @@ def demux_packets(
     damage = damage or DamageReport()
     corrector = None
     if allows_discontinuities(container):
-        corrector = DiscontinuityCorrector(damage)
+        corrector = DiscontinuityCorrector(find_origin_s(container))
         streams = [s for s in container.streams if s.type in ("video", "audio") or s in streams]
     errors = 0
     packets = container.demux(list(streams))
@@ -280,7 +275,9 @@ def demux_packets(
             continue
         errors = 0
         if corrector is not None:
+            known = corrector.num_discontinuities
             corrector.correct(packet)
+            damage.discontinuities += corrector.num_discontinuities - known
         yield packet
 
 
@@ -294,107 +291,3 @@ def _has_unknown_best_stream(container: av.container.InputContainer) -> bool:
     except IndexError:
         return True
     return False
-
-
-@dataclass(slots=True)
-class _StreamClock:
-    """The clock of one stream between two discontinuities."""
-
-    timeline: int
-    """Index of the timeline, which is the number of discontinuities before it."""
-    next_dts_s: Fraction
-    """Expected DTS of the next packet as stored in the file, in seconds."""
-    previous: _StreamClock | None = None
-    """The clock before the last backward jump; None once that jump is confirmed."""
-    expected_dts_s: Fraction | None = None
-    """Expected DTS of the latest packet, in seconds. Its own may be far ahead by mistake."""
-
-
-class DiscontinuityCorrector:
-    """Maps the timestamps of concatenated MPEG recordings to one continuous timeline.
-
-    The first stream whose DTS jumps backward, or far ahead of all streams, starts a new timeline
-    after the end of all streams. The other streams switch to it when their own DTS jumps. This
-    keeps audio and video in sync. A jump that the next packet reverts was a single bad timestamp
-    and starts no timeline.
-    """
-
-    def __init__(self, damage: DamageReport) -> None:
-        self._damage = damage  # counts the discontinuities
-        self._offsets = [Fraction(0)]
-        """Seconds to add to the timestamps of each timeline."""
-        self._clocks: dict[int, _StreamClock] = {}
-        """The current clock of each stream, by stream index."""
-        self._last_dts_s: Fraction | None = None
-        """DTS of the last packet of video or audio as stored in the file, in seconds."""
-        self._end: Fraction | None = None
-        """Latest end of a packet so far, in corrected seconds; None before the first."""
-
-    def correct(self, packet: av.Packet[Any]) -> None:
-        """Move the timestamps of a packet to the continuous timeline."""
-        if packet.time_base is None:
-            return
-        time_base, index = Fraction(packet.time_base), packet.stream.index
-        wrap_s = self._find_wrap_s(packet)
-        if packet.dts is not None and packet.stream.type in ("video", "audio"):
-            dts_s = self._last_dts_s = packet.dts * time_base + wrap_s
-            end_s = (packet.dts if packet.pts is None else packet.pts) * time_base + wrap_s
-            duration_s = (packet.duration or 0) * time_base
-            clock = self._update_clock(index, dts_s, end_s)
-            clock.expected_dts_s, clock.next_dts_s = clock.next_dts_s, dts_s + duration_s
-            end_s += duration_s + self._offsets[clock.timeline]
-            self._end = end_s if self._end is None else max(self._end, end_s)
-        known = self._clocks.get(index)
-        offset = self._offsets[-1 if known is None else known.timeline]
-        shift_timestamps(packet, round((offset + wrap_s) / time_base))
-
-    def _find_wrap_s(self, packet: av.Packet[Any]) -> Fraction:
-        """Return the periods to add to a DTS, in seconds, so that it is closest to the last one.
-
-        FFmpeg takes some jumps of one stream, but not of the others, for a wrap of the clock.
-        """
-        if packet.dts is None or self._last_dts_s is None:
-            return Fraction(0)
-        distance_s = self._last_dts_s - packet.dts * Fraction(packet.time_base or 0)
-        return CLOCK_PERIOD_S * round(distance_s / CLOCK_PERIOD_S)
-
-    def _update_clock(self, index: int, dts_s: Fraction, pts_s: Fraction) -> _StreamClock:
-        """Return the clock that a packet of stream `index` belongs to."""
-        newest = len(self._offsets) - 1
-        if index not in self._clocks:
-            self._clocks[index] = self._start_clock(dts_s)
-        clock = self._clocks[index]
-        previous = clock.previous
-        max_distance_s = min(SAME_CLOCK_TOLERANCE_S, abs(dts_s - clock.next_dts_s))
-        if previous is not None and abs(dts_s - previous.next_dts_s) < max_distance_s:
-            self._clocks[index] = previous  # The last jump was a single bad timestamp.
-            if all(c.timeline < newest for c in self._clocks.values()):
-                self._offsets.pop()
-                self._damage.discontinuities -= 1
-        elif self._is_jump(clock, dts_s):
-            if clock.timeline == newest:
-                self._offsets.append((self._end or Fraction(0)) - pts_s)
-                self._damage.discontinuities += 1
-            self._clocks[index] = _StreamClock(len(self._offsets) - 1, dts_s, previous=clock)
-        elif previous is not None and dts_s - clock.next_dts_s < SAME_CLOCK_TOLERANCE_S:
-            clock.previous = None  # The new clock continues, which confirms the jump.
-        return self._clocks[index]
-
-    def _start_clock(self, dts_s: Fraction) -> _StreamClock:
-        """Return the clock of a stream whose first packet has the DTS `dts_s`."""
-        clocks = sorted(self._clocks.values(), key=lambda c: c.next_dts_s)
-        latest = {clock.timeline: clock.next_dts_s for clock in clocks}
-        for timeline in sorted(latest, reverse=True):
-            if -MAX_LATE_START_S <= dts_s - latest[timeline] <= MIN_FORWARD_JUMP_S:
-                return _StreamClock(timeline, dts_s)
-        # The stream begins in another recording, so its DTS counts as a jump.
-        newest = len(self._offsets) - 1
-        return _StreamClock(newest, latest.get(newest, dts_s))
-
-    def _is_jump(self, clock: _StreamClock, dts_s: Fraction) -> bool:
-        expected = clock.next_dts_s if clock.expected_dts_s is None else clock.expected_dts_s
-        if dts_s < min(expected, clock.next_dts_s - MIN_BACKWARD_JUMP_S):
-            return True
-        # A gap of one stream is not a jump.
-        clocks = (c for c in self._clocks.values() if c.timeline == clock.timeline)
-        return all(dts_s > c.next_dts_s + MIN_FORWARD_JUMP_S for c in clocks)

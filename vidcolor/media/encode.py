@@ -74,6 +74,8 @@ def add_video_stream(
     stream = container.add_stream(plan.encoder, rate=video.rate)
     if not isinstance(stream, av.VideoStream):
         raise TypeError(f"{plan.encoder} is not a video encoder")
+    # The muxer of MOV sets it by itself, but that of Matroska does not.
+    stream.disposition = av.stream.Disposition.default
     context = stream.codec_context
     context.width, context.height = video.width, video.height
     context.pix_fmt = plan.layout.name

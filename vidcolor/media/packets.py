@@ -10,12 +10,8 @@ from typing import TYPE_CHECKING, Any
 import av
 
 from vidcolor.errors import InputError
-from vidcolor.media.demux import (
-    allows_discontinuities,
-    demux_packets,
-    seek_before,
-    shift_timestamps,
-)
+from vidcolor.media.clocks import shift_timestamps
+from vidcolor.media.demux import allows_discontinuities, demux_packets, seek_before
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,8 +28,9 @@ _AUDIO_FAMILIES = {
 _MAX_REJECTED = 10
 """Number of consecutive packets that may be damaged. After more, the codec has changed."""
 _MAX_PRIMING_S = Fraction(1, 20)
-"""Maximum duration of the encoder delay at the start of audio, in seconds. That of AAC encoders is
-up to 2112 samples."""
+"""Duration of the start of audio up to which hidden packets are its encoder delay, in seconds."""
+_MAX_PRIMING_SAMPLES = 2112
+"""Encoder delay of AAC encoders, in samples. At low sample rates it exceeds `_MAX_PRIMING_S`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +153,10 @@ class _StreamReader:
         """Timestamp after the last packet, if its samples can be cut."""
         context: Any = stream.codec_context
         self._is_pcm = context is not None and context.name.startswith("pcm_")
+        rate = context.sample_rate if context is not None and stream.type == "audio" else 0
+        delay_s = Fraction(_MAX_PRIMING_SAMPLES, rate) if rate else _MAX_PRIMING_S
+        self._max_priming_s = max(_MAX_PRIMING_S, delay_s)
+        """Maximum duration of the encoder delay, in seconds."""
         self._shifts: dict[Fraction, int] = {}
         """Ticks to add to timestamps, by time base."""
 
@@ -172,7 +173,7 @@ class _StreamReader:
         start, pts = self._stream.start_time, packet.pts
         if start is None or pts is None:
             return False
-        return (start - pts) * Fraction(packet.time_base or 0) <= _MAX_PRIMING_S
+        return (start - pts) * Fraction(packet.time_base or 0) <= self._max_priming_s
 
     def correct(self, packet: av.Packet[Any]) -> av.Packet[Any]:
         """Return a packet with shifted timestamps and without overlapping samples."""
@@ -241,14 +242,15 @@ def watch_audio(packets: Iterator[av.Packet[Any]], changed: set[int]) -> Iterato
     """Yield packets, and add the audio streams whose properties change to `changed`.
 
     These are the sample rate and the channels of AAC, whose packets lose their headers outside of
-    transport streams, and the codec, as in joined recordings.
+    transport streams, those of formats that state them again, such as DV, and the codec, as in
+    joined recordings.
     """
     first: dict[int, bytes] = {}
     for packet in packets:
         header = _read_adts_header(packet)
         if header and first.setdefault(packet.stream.index, header) != header:
             changed.add(packet.stream.index)
-        if _has_other_codec(packet):
+        if packet.has_sidedata("param_change") or _has_other_codec(packet):
             changed.add(packet.stream.index)
         yield packet
 

@@ -353,10 +353,11 @@ def is_full_range(layout: PixelLayout, range_tag: int) -> bool:
 
 def _frame_rate(stream: av.VideoStream) -> Fraction | None:
     """Return the average frame rate, or the guessed rate if the average is implausible."""
-    # The raw DV demuxer reports its clock rate as the average frame rate.
     average, guessed = Fraction(stream.average_rate or 0), Fraction(stream.guessed_rate or 0)
-    if average > MAX_PLAUSIBLE_RATE >= guessed:
-        average = guessed
+    # The raw DV demuxer reports its clock rate as the average frame rate, and GXF states fields.
+    is_field_rate = stream.container.format.name == "gxf"
+    if is_field_rate or average > MAX_PLAUSIBLE_RATE >= guessed:
+        average = guessed or average
     # FLV has no average, which FFmpeg then computes from timestamps in milliseconds.
     for rate in (average, guessed):
         exact = find_exact_rate(rate)

@@ -15,7 +15,13 @@ import av
 import numpy as np
 from av.stream import Discard
 
-from vidcolor.media.demux import PROBE_SIZE, demux_packets, find_video_stream, open_input
+from vidcolor.media.demux import (
+    PROBE_SIZE,
+    demux_packets,
+    find_video_stream,
+    is_raw_dv,
+    open_input,
+)
 from vidcolor.media.ffmpeg_cli import can_copy_stream
 from vidcolor.media.pcm import PcmFormat, add_pcm_stream, get_channel_layout
 from vidcolor.media.probe import StreamInfo, describe_stream
@@ -150,7 +156,8 @@ def _decide_audio(
     # Where a container cannot signal an offset, decoded audio is aligned with the first frame.
     must_align = container.max_audio_offset_s is not None
     is_copied = copy.kept and not must_align
-    if is_copied and (sound != "pcm" or info.codec.startswith(_LINEAR_PCM)):
+    is_pcm = info.codec.startswith(_LINEAR_PCM) and not _may_change_rate(stream)
+    if is_copied and (sound != "pcm" or is_pcm):
         return copy
     formats = _list_pcm_formats(stream, container)
     pcm = next((f for f in formats if _supports_pcm(container, f)), None)
@@ -164,7 +171,7 @@ def _decide_audio(
             return StreamDecision(info, True, note, copy.method)
         return copy
     note = _describe_pcm(stream, pcm, is_rounded=pcm.codec != formats[0].codec)
-    if sound == "pcm":
+    if sound == "pcm" and not is_same:
         note += " (--sound pcm)"
     elif not copy.kept and pcm.codec != info.codec:
         codec = stream.codec_context.codec.canonical_name
@@ -172,6 +179,12 @@ def _decide_audio(
     elif pcm.rate != stream.sample_rate:
         note += f", because {container.muxer} does not support {stream.sample_rate} Hz"
     return StreamDecision(info, True, note, method="pcm", pcm=pcm)
+
+
+def _may_change_rate(stream: av.AudioStream) -> bool:
+    """Return whether the sample rate of PCM may change within the film."""
+    container: Any = stream.container
+    return any(is_raw_dv(container, video) for video in container.streams.video)
 
 
 def _describe_pcm(stream: av.AudioStream, pcm: PcmFormat, is_rounded: bool) -> str:

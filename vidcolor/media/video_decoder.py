@@ -13,8 +13,10 @@ from vidcolor.media.demux import (
     MAX_CONSECUTIVE_ERRORS,
     DamageReport,
     demux_packets,
+    is_raw_dv,
     seek_before,
 )
+from vidcolor.media.field_flags import FieldFlagger, find_field_mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +48,8 @@ class VideoDecoder:
         self._container, self._stream, self._start = container, stream, start_s
         self._damage = damage or DamageReport()
         self._cropper = None if crop is None else Cropper(crop)
+        mode = find_field_mode(stream)
+        self._flagger = None if mode is None else FieldFlagger(mode)
         self._lacks_pts = container.format.name == "avi"
         if self._lacks_pts:
             # Otherwise PyAV computes PTS that do not rise from the DTS of B-frames.
@@ -53,7 +57,7 @@ class VideoDecoder:
             container.flags &= ~flag
         # FFmpeg returns the value of the bitstream if the container states none.
         stated = Fraction(stream.sample_aspect_ratio or 0)
-        is_stated = stated != self._read_aspect() and not _is_raw_dv(container, stream)
+        is_stated = stated != self._read_aspect() and not is_raw_dv(container, stream)
         self._stated_aspect = stated if is_stated else None
 
     @property
@@ -75,6 +79,8 @@ class VideoDecoder:
                 # A decoder outputs frames in the order of the DTS, and the last frames have none.
                 frame.pts = last_end if frame.dts is None else frame.dts
             last_end = None if frame.pts is None else frame.pts + int(frame.duration or 1)
+            if self._flagger is not None:
+                frame = self._flagger.apply(frame)
             yield frame if self._cropper is None else self._cropper.apply(frame)
 
     def _decode(self) -> Iterator[av.VideoFrame]:
@@ -123,8 +129,3 @@ class VideoDecoder:
             return False
         time_base = Fraction(packet.time_base or 0)
         return packet.dts * time_base < self._start - SEEK_MARGIN_S
-
-
-def _is_raw_dv(container: av.container.InputContainer, stream: av.VideoStream) -> bool:
-    """Return whether the demuxer takes the pixel aspect ratio from the latest packet of DV."""
-    return stream.codec_context.name == "dvvideo" and container.format.name in ("avi", "dv")
