@@ -140,6 +140,23 @@ def test_torchrun_leaves_the_options_of_train_alone() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["colorize", ""], "INPUT is an empty string"),
+        (["colorize", "a.mp4", ""], "INPUT is an empty string"),
+        (["compare", "a.mp4", ""], "B is an empty string"),
+        (["colorize", "a.mp4", "-o", ""], "--out: the path is an empty string"),
+        (["colorize", "a.mp4", "--reference", ""], "--reference: the path is an empty string"),
+        (["train", "a.tar", "--out="], "--out: the path is an empty string"),
+        (["project", "show", ""], "PROJECT is an empty string"),
+    ],
+)
+def test_empty_name_is_refused(arguments: list[str], message: str) -> None:
+    """A shell variable without a value must not select the current directory."""
+    assert_refused(arguments, message)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
         (["colorize", "--hints", "a.json", "--hints=b.json"], "--hints is given 2 times"),
         (["colorize", "--reference", "a.png", "--reference=a.png"],
          "--reference: a.png is given twice"),
@@ -153,6 +170,11 @@ def test_torchrun_leaves_the_options_of_train_alone() -> None:
     ],
 )  # fmt: skip
 def test_option_that_is_given_twice_is_refused(arguments: list[str], message: str) -> None:
+    assert_refused(arguments, message)
+
+
+def assert_refused(arguments: list[str], message: str) -> None:
+    """Check that a command exits with 2 and an error that contains the message."""
     from vidcolor import cli
 
     with pytest.MonkeyPatch.context() as patch:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import UserDict
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -41,12 +42,18 @@ class InterruptibleGroup(TyperGroup):
 
 
 class StrictCommand(TyperCommand):
-    """A command that refuses an option which is given twice: only the last one would be read."""
+    """A command that refuses arguments which would not be read as a person means them.
+
+    Of an option that is given twice, only the last one would be read. An empty file name, as of a
+    shell variable without a value, would be the current directory.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Check and parse the arguments."""
         if not ctx.resilient_parsing:
-            order = self.make_parser(ctx).parse_args(args=list(args))[2]
+            values, _, order = self.make_parser(ctx).parse_args(args=list(args))
+            for parameter in self.params:
+                _check_not_empty(parameter, values.get(parameter.name))
             for parameter in order:
                 if parameter.param_type_name != "option" or parameter.multiple:
                     continue
@@ -60,6 +67,18 @@ class StrictCommand(TyperCommand):
                         f"{flag} is given {order.count(parameter)} times; give it once"
                     )
         return super().parse_args(ctx, args)
+
+
+def _check_not_empty(parameter: Any, value: Any) -> None:
+    """Raise a `UsageError` if an argument or the path of an option is an empty string."""
+    if "" not in (value if isinstance(value, tuple | list) else (value,)):
+        return
+    if parameter.param_type_name == "argument":
+        name = parameter.metavar or parameter.name.upper()
+        raise UsageError(f"{name} is an empty string; give a name")
+    annotation = parameter.type_descriptor.annotation
+    if Path in (annotation, *get_args(annotation)):
+        raise UsageError(f"{parameter.opts[0]}: the path is an empty string; give a path")
 
 
 class LazyCommands(UserDict[str, Any]):
