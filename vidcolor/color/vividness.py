@@ -35,7 +35,7 @@ FREE_CONCENTRATION = 0.65, 0.85
 """Concentrations up to which a gain fully applies, and from which it has no effect. Without hints
 99 % of the cells have less than 0.74. With hints it is about 0.85 to 0.95 where they apply."""
 
-PALE_CHROMA = 3.0, 8.5
+PALE_CHROMA = 3.0, 10.0
 """Mean chroma of an image below which it is pale, and from which it is not, in a*b* units."""
 SURE_CONCENTRATION = 0.48, 0.505
 """Mean concentration of an image up to which a pale result is kept, and from which its chroma is
@@ -43,7 +43,7 @@ increased. The color of documents and titles is less certain (58 of 60 cards hav
 and they stay gray. Pale archival films have 0.50 to 0.61."""
 MAX_PALE_GAIN = 8.0
 """Maximum gain of the chroma of a pale image."""
-PALE_KNEE = 3.0
+PALE_KNEE = 5.0
 """Chroma at which half of that gain applies, relative to the mean chroma of the image."""
 PALE_SKIN_KNEE = 2.0
 """The same for the hue of skin."""

@@ -64,6 +64,9 @@ differences between predictions where key frames are close together."""
 FULL_CONTRAST = 0.08
 """Standard deviation of Y' in [0, 1] from which a prediction has its full weight. The weight of a
 frame with less, such as a frame of a fade, is proportional to its contrast."""
+MAX_MEAN_GAIN = 1.25
+"""Maximum gain of the chroma of a mean, which brings it to the mean of the chromas. The mean of two
+hues is paler than both, and without the gain films are paler than photographs."""
 MIN_WEIGHT = 1e-4
 """Minimum weight of a color. It defines the weighted mean where no color has any confidence."""
 HALF_COVERAGE_WEIGHT = 0.25
@@ -329,10 +332,22 @@ def _warp(estimate: _Estimate, chain: FlowChain) -> _Estimate:
 
 
 def _average(a: _Estimate, b: _Estimate) -> _Estimate:
-    """Return the weighted mean of two estimates, with the sum of their weights."""
+    """Return the weighted mean of two estimates, with the sum of their weights.
+
+    The chroma is the mean of their chromas where they agree in hue; see `MAX_MEAN_GAIN`.
+    """
     weight = a.weight + b.weight
-    share = (b.weight / np.maximum(weight, 1e-9))[..., None]
-    return _Estimate(a.color + share * (b.color - a.color), weight)
+    share = b.weight / np.maximum(weight, 1e-9)
+    color = a.color + share[..., None] * (b.color - a.color)
+    chroma_a, chroma_b, chroma = (_measure_chroma(c) for c in (a.color, b.color, color))
+    gain = (chroma_a + share * (chroma_b - chroma_a)) / np.maximum(chroma, 1e-3)
+    color[..., :2] *= np.clip(gain, 1, MAX_MEAN_GAIN)[..., None]
+    return _Estimate(color, weight)
+
+
+def _measure_chroma(color: FloatArray) -> FloatArray:
+    """Return the chroma of a*, b*, confidence: (h, w) float32."""
+    return length(np.ascontiguousarray(color[..., :2]))
 
 
 def _measure_coverage(warped: _Estimate) -> FloatArray:
