@@ -6,11 +6,12 @@ warped along flow chains (fixed-lag smoothing; see Moore, "Discrete-time fixed-l
 algorithms", Automatica 9, 1973). The color that earlier key frames give to a thing has a high
 weight, so that it stays while the view changes, unless the prediction differs too much (a
 redescending weight; see Black & Rangarajan, "On the unification of line processes, outlier
-rejection, and robust statistics", IJCV 19, 1996). Most of the detail finer than `DETAIL_SIGMA`
-comes from the key frame's own prediction, because the mean of slightly misaligned predictions is
-blurred. Parts that the last key frame does not show get the color that they had in a remembered key
-frame, if they are found there. The others are predicted again, with the propagated color of the
-rest as hints. The color of a frame between two key frames is interpolated from both.
+rejection, and robust statistics", IJCV 19, 1996). Most of the detail finer than
+`estimate.DETAIL_SIGMA` comes from the key frame's own prediction, because the mean of slightly
+misaligned predictions is blurred. Parts that the last key frame does not show get the color that
+they had in a remembered key frame, if they are found there. The others are predicted again, with
+the propagated color of the rest as hints. The color of a frame between two key frames is
+interpolated from both.
 
 No state crosses a shot boundary, and at most `LOOKAHEAD` + 1 keyframe intervals and the remembered
 key frames are in memory.
@@ -26,9 +27,18 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 import numpy as np
 
 from vidcolor.imaging.guided_filter import GuidedUpsampler
-from vidcolor.imaging.resize import resize_area, resize_linear
+from vidcolor.imaging.resize import resize_linear
 from vidcolor.imaging.smoothstep import smoothstep
-from vidcolor.motion.flow import FlowInput, length, sample
+from vidcolor.motion.flow import FlowInput, sample
+from vidcolor.propagation.estimate import (
+    Estimate,
+    average,
+    fill_holes,
+    measure_agreement,
+    measure_coverage,
+    restore_detail,
+    warp,
+)
 from vidcolor.propagation.memory import KeyframeMemory, input_from_arrays, input_to_arrays
 
 if TYPE_CHECKING:
@@ -39,7 +49,6 @@ if TYPE_CHECKING:
     from vidcolor.generators.predictor import HintArrays
     from vidcolor.imaging.types import FloatArray
     from vidcolor.motion.flow import FlowEstimator
-    from vidcolor.motion.flow_chain import FlowChain
     from vidcolor.propagation.flow_frames import FlowFrame
     from vidcolor.propagation.keyframes import KeyframeInterval
 
@@ -54,24 +63,14 @@ PROPAGATED_GAIN = 6.0
 """Factor of the weight of the propagated color, relative to the predictions of the key frame and of
 the next ones. With 1 the color of a thing would follow its predictions, which change with the view.
 """
-AGREEMENT_LIMITS = (16.0, 36.0)
-"""Distances in a*b* between the propagated color and a prediction up to which both mean the same
-thing, and from which they do not: the flow followed something else, the light changed, or the first
-prediction was wrong. The gain applies up to the first, and decreases to 1 at the second."""
 SMOOTHING_FRAMES = 6.0
 """Time constant, in frames, of the exponential smoothing between key frames. It hides the
 differences between predictions where key frames are close together."""
 FULL_CONTRAST = 0.08
 """Standard deviation of Y' in [0, 1] from which a prediction has its full weight. The weight of a
 frame with less, such as a frame of a fade, is proportional to its contrast."""
-MAX_MEAN_GAIN = 1.25
-"""Maximum gain of the chroma of a mean, which brings it to the mean of the chromas. The mean of two
-hues is paler than both, and without the gain films are paler than photographs."""
 MIN_WEIGHT = 1e-4
 """Minimum weight of a color. It defines the weighted mean where no color has any confidence."""
-HALF_COVERAGE_WEIGHT = 0.25
-"""Weight of the propagated color, counted in predictions of confidence 1, at which a pixel is half
-covered. A pixel with less is new."""
 NEW_COVERAGE_LIMITS = (0.3, 0.7)
 """Values of 1 - coverage up to which the first prediction is kept, and from which the prediction
 with hints replaces it. Between them, both are blended."""
@@ -85,17 +84,9 @@ UPSAMPLING_RADIUS = 3
 """Radius of the guided filter that upsamples predictions, in pixels of the flow grid. Fine detail
 of predictions is mostly noise, which differs from one key frame to the next. `ChromaUpsampler`
 keeps it, and drift and warp error double; with radius 6 they are smallest, but films are paler."""
-DETAIL_SIGMA = 3.0
-"""Standard deviation of the Gaussian that separates detail, in pixels of the flow grid."""
 DETAIL_SHARE = 0.7
 """Share of the key frame's own prediction in the detail where the gain applies. Detail is blurred
 with 0, and the color of small things changes with every prediction with 1."""
-HOLE_CONFIDENCE_LIMITS = (0.1, 0.4)
-"""Confidences of an interpolated pixel up to which its color is replaced, and from which it is
-kept. Between them, its own color and that of its neighbors are blended."""
-HOLE_SIGMA = 4.0
-"""Standard deviation of the Gaussian that fills holes from their neighbors, in pixels of the flow
-grid."""
 
 
 class KeyframePrediction(NamedTuple):
@@ -107,19 +98,10 @@ class KeyframePrediction(NamedTuple):
     """(h, w) float32 in [0, 1]."""
 
 
-class _Estimate(NamedTuple):
-    """Color and its weight, on the flow grid."""
-
-    color: FloatArray
-    """a*, b*, confidence: (h, w, 3) float32."""
-    weight: FloatArray
-    """Sum of the confidences of the averaged predictions: (h, w) float32, at least 0."""
-
-
 class PropagationState(NamedTuple):
     """The final color of a key frame, on the flow grid, from which propagation can continue."""
 
-    estimate: _Estimate
+    estimate: Estimate
     """Mean of the predictions so far, which is propagated to later key frames."""
     color: FloatArray
     """a*, b*, confidence: (h, w, 3) float32."""
@@ -141,7 +123,7 @@ class PropagationState(NamedTuple):
         inputs = _select_prefix("reference_", arrays)
         reference = input_from_arrays(inputs) if inputs else None
         memory = KeyframeMemory.from_arrays(_select_prefix("memory_", arrays))
-        estimate = _Estimate(arrays["mean"], arrays["weight"])
+        estimate = Estimate(arrays["mean"], arrays["weight"])
         return cls(estimate, arrays["color"], reference, memory)
 
 
@@ -172,7 +154,7 @@ class _PendingKeyframe(NamedTuple, Generic[T]):
     """Interval that ends with the key frame."""
     predict: Callable[[HintArrays | None], KeyframePrediction]
     """Predicts the key frame; see `Propagator`."""
-    prediction: _Estimate
+    prediction: Estimate
     """Prediction without hints."""
 
 
@@ -225,7 +207,7 @@ class Propagator(Generic[T]):
 
     def _upsample_prediction(
         self, keyframe: FlowFrame[T], prediction: KeyframePrediction
-    ) -> _Estimate:
+    ) -> Estimate:
         """Upsample the prediction of a key frame to the flow grid."""
         ab, confidence = prediction
         luma = keyframe.flow_input.luma
@@ -233,7 +215,7 @@ class Propagator(Generic[T]):
         color[..., 0], color[..., 1] = self._upsample(ab, luma, luma)
         color[..., 2] = resize_linear(confidence, luma.shape)
         weight = np.maximum(_contrast_weight(keyframe) * color[..., 2], MIN_WEIGHT)
-        return _Estimate(color, weight)
+        return Estimate(color, weight)
 
     def _finish_first(
         self, previous: PropagationState | None, pending: deque[_PendingKeyframe[T]]
@@ -245,54 +227,52 @@ class Propagator(Generic[T]):
         new_share, agreement = np.ones_like(weight), np.zeros_like(weight)
         keyframe = first.interval.keyframe
         if previous is not None:
-            warped = _warp(previous.estimate, first.interval.to_previous[-1])
+            warped = warp(previous.estimate, first.interval.to_previous[-1])
             warped = self._recall(keyframe, warped, previous.memory)
             propagated_weight = np.minimum(warped.weight, MAX_WEIGHT)
-            agreement = _measure_agreement(warped.color, own.color)
+            agreement = measure_agreement(warped.color, own.color)
             gain = 1 + np.float32(PROPAGATED_GAIN - 1) * agreement
-            propagated = _Estimate(warped.color, gain * propagated_weight)
-            mean = _average(self._repredict(first, warped), propagated)
-            weight, new_share = own.weight + propagated_weight, 1 - _measure_coverage(warped)
+            propagated = Estimate(warped.color, gain * propagated_weight)
+            mean = average(self._repredict(first, warped), propagated)
+            weight, new_share = own.weight + propagated_weight, 1 - measure_coverage(warped)
         color = kept = mean.color
         if future is not None:
-            color = _average(mean, future).color
+            color = average(mean, future).color
             # New parts keep the color that they are shown with, which includes the lookahead.
-            share = new_share * _measure_agreement(future.color, own.color)
-            kept = _average(mean, _Estimate(future.color, share * future.weight)).color
+            share = new_share * measure_agreement(future.color, own.color)
+            kept = average(mean, Estimate(future.color, share * future.weight)).color
         detail_share = 1 - np.float32(1 - DETAIL_SHARE) * agreement
         contrast = _contrast_weight(keyframe)
-        color = _restore_detail(color, own.color, np.float32(contrast) * detail_share)
+        color = restore_detail(color, own.color, np.float32(contrast) * detail_share)
         if previous is not None:
             color = _smooth(color, previous.color, first.interval)
         memory = KeyframeMemory() if previous is None else previous.memory
         if not keyframe.is_outlier:
             novelty = float((new_share > 0.5).mean())
             memory = memory.remember(keyframe.flow_input, kept, weight, novelty)
-        return PropagationState(_Estimate(kept, weight), color, keyframe.bridged_from, memory)
+        return PropagationState(Estimate(kept, weight), color, keyframe.bridged_from, memory)
 
-    def _recall(
-        self, keyframe: FlowFrame[T], warped: _Estimate, memory: KeyframeMemory
-    ) -> _Estimate:
+    def _recall(self, keyframe: FlowFrame[T], warped: Estimate, memory: KeyframeMemory) -> Estimate:
         """Give the new parts of a key frame the color that they have in a remembered key frame."""
         if keyframe.is_outlier:
             return warped
-        is_new = _measure_coverage(warped) < 0.5
+        is_new = measure_coverage(warped) < 0.5
         found = memory.recall(keyframe.flow_input, is_new, self._estimator)
         if found is None:
             return warped
         remembered, chain = found
-        recalled = _warp(_Estimate(remembered.color, remembered.weight), chain)
+        recalled = warp(Estimate(remembered.color, remembered.weight), chain)
         is_better = recalled.weight > warped.weight
         color = np.where(is_better[..., None], recalled.color, warped.color)
-        return _Estimate(color, np.maximum(recalled.weight, warped.weight))
+        return Estimate(color, np.maximum(recalled.weight, warped.weight))
 
-    def _repredict(self, pending: _PendingKeyframe[T], warped: _Estimate) -> _Estimate:
+    def _repredict(self, pending: _PendingKeyframe[T], warped: Estimate) -> Estimate:
         """Predict the new parts of a key frame again, with the propagated color as hints."""
         # The rest keeps the first prediction, because a prediction with hints follows the hints,
         # and the propagated color would count twice in the mean.
         from vidcolor.generators.predictor import HintArrays
 
-        coverage = _measure_coverage(warped)
+        coverage = measure_coverage(warped)
         is_new = coverage < 0.5
         new_share = float(is_new.mean())
         if not self._accepts_hints or not MIN_NEW_SHARE < new_share < 1 - MIN_NEW_SHARE:
@@ -303,7 +283,7 @@ class Propagator(Generic[T]):
         hinted = self._upsample_prediction(pending.interval.keyframe, pending.predict(hints))
         share = smoothstep(1 - coverage, *NEW_COVERAGE_LIMITS)[..., None]
         color = pending.prediction.color + share * (hinted.color - pending.prediction.color)
-        return _Estimate(color, pending.prediction.weight)
+        return Estimate(color, pending.prediction.weight)
 
 
 def _contrast_weight(frame: FlowFrame[T]) -> float:
@@ -313,63 +293,14 @@ def _contrast_weight(frame: FlowFrame[T]) -> float:
     return min(float(frame.flow_input.luma.std()) / FULL_CONTRAST, 1.0)
 
 
-def _collect_future(pending: deque[_PendingKeyframe[T]]) -> _Estimate | None:
+def _collect_future(pending: deque[_PendingKeyframe[T]]) -> Estimate | None:
     """Return the mean prediction of the later key frames, warped to the first pending one."""
-    future: _Estimate | None = None
+    future: Estimate | None = None
     for later in reversed(list(pending)[1:]):
-        future = later.prediction if future is None else _average(later.prediction, future)
+        future = later.prediction if future is None else average(later.prediction, future)
         assert later.interval.previous_to_keyframe is not None  # only the first interval has none
-        future = _warp(future, later.interval.previous_to_keyframe)
+        future = warp(future, later.interval.previous_to_keyframe)
     return future
-
-
-def _warp(estimate: _Estimate, chain: FlowChain) -> _Estimate:
-    """Warp an estimate from the target of a flow chain to its source."""
-    return _Estimate(
-        sample(estimate.color, chain.coords),
-        sample(estimate.weight, chain.coords) * chain.confidence,
-    )
-
-
-def _average(a: _Estimate, b: _Estimate) -> _Estimate:
-    """Return the weighted mean of two estimates, with the sum of their weights.
-
-    The chroma is the mean of their chromas where they agree in hue; see `MAX_MEAN_GAIN`.
-    """
-    weight = a.weight + b.weight
-    share = b.weight / np.maximum(weight, 1e-9)
-    color = a.color + share[..., None] * (b.color - a.color)
-    chroma_a, chroma_b, chroma = (_measure_chroma(c) for c in (a.color, b.color, color))
-    gain = (chroma_a + share * (chroma_b - chroma_a)) / np.maximum(chroma, 1e-3)
-    color[..., :2] *= np.clip(gain, 1, MAX_MEAN_GAIN)[..., None]
-    return _Estimate(color, weight)
-
-
-def _measure_chroma(color: FloatArray) -> FloatArray:
-    """Return the chroma of a*, b*, confidence: (h, w) float32."""
-    return length(np.ascontiguousarray(color[..., :2]))
-
-
-def _measure_coverage(warped: _Estimate) -> FloatArray:
-    """Return how well earlier key frames cover each pixel, 0 to 1; see `HALF_COVERAGE_WEIGHT`."""
-    return np.asarray(warped.weight / (warped.weight + np.float32(HALF_COVERAGE_WEIGHT)))
-
-
-def _measure_agreement(color: FloatArray, prediction: FloatArray) -> FloatArray:
-    """Return how well two colors agree, 0 to 1; see `AGREEMENT_LIMITS`."""
-    difference = np.ascontiguousarray(color[..., :2] - prediction[..., :2])
-    return 1 - smoothstep(length(difference), *AGREEMENT_LIMITS)
-
-
-def _restore_detail(color: FloatArray, prediction: FloatArray, share: FloatArray) -> FloatArray:
-    """Mix the high frequencies of a prediction into a color, with a share of (h, w) in 0 to 1."""
-    import cv2
-
-    detailed = color.copy()
-    difference = prediction[..., :2] - color[..., :2]
-    coarse = np.asarray(cv2.GaussianBlur(difference, (0, 0), DETAIL_SIGMA), np.float32)
-    detailed[..., :2] += share[..., None] * (difference - coarse)
-    return detailed
 
 
 def _smooth(color: FloatArray, previous: FloatArray, interval: KeyframeInterval[T]) -> FloatArray:
@@ -400,26 +331,5 @@ def _interpolate(
         color = sample(previous.color, to_previous.coords)
         color += blend * (sample(current.color, to_keyframe.coords) - color)
         confidence = np.maximum(to_previous.confidence, to_keyframe.confidence)
-        yield PropagatedFrame(frame.item, _fill_holes(color, confidence))
+        yield PropagatedFrame(frame.item, fill_holes(color, confidence))
     yield keyframe
-
-
-def _fill_holes(color: FloatArray, confidence: FloatArray) -> FloatArray:
-    """Fill pixels of low confidence from confident pixels nearby."""
-    # Knutsson & Westin, "Normalized and differential convolution", CVPR 1993.
-    import cv2
-
-    valid = smoothstep(confidence, *HOLE_CONFIDENCE_LIMITS)
-    if float(valid.min()) > 0.99:  # no hole, so the blurs can be skipped
-        return color
-    weighted = np.empty((*valid.shape, 4), np.float32)
-    np.multiply(color, valid[..., None], out=weighted[..., :3])
-    weighted[..., 3] = valid
-    # The blur removes detail, so half the size is enough.
-    half = (valid.shape[0] + 1) // 2, (valid.shape[1] + 1) // 2
-    small = np.asarray(cv2.GaussianBlur(resize_area(weighted, half), (0, 0), HOLE_SIGMA / 2))
-    blurred = resize_linear(small, valid.shape)
-    # Far from any confident pixel, the small term keeps the pixel's own color.
-    fill = (blurred[..., :3] + 1e-3 * color) / (blurred[..., 3:] + 1e-3)
-    filled: FloatArray = fill + valid[..., None] * (color - fill)
-    return filled
