@@ -191,7 +191,7 @@ def test_everything_left_out_of_a_folder_has_a_reason(monkeypatch: pytest.Monkey
     }
 
 
-def test_a_result_in_a_folder_is_told_from_a_file_with_such_a_name() -> None:
+def test_result_in_a_folder_is_distinguished_from_a_file_with_such_a_name() -> None:
     touch("a/x.png")
     for name in ("made.color.png", "other.color.png"):
         Image.new("L", (8, 8), 90).save(f"a/{name}")
