@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from av.filter import Graph
-
+from vidcolor.media.frame_filter import FrameFilter
 from vidcolor.media.matroska import SEGMENT, iter_elements
 
 if TYPE_CHECKING:
@@ -158,9 +157,7 @@ class Cropper:
 
     def __init__(self, crop: Crop) -> None:
         """Prepare for frames of any size and pixel format."""
-        self._crop = crop
-        self._graph: Graph | None = None
-        self._key: tuple[int, int, str] | None = None
+        self._crop, self._filter = crop, FrameFilter("crop")
 
     def apply(self, frame: av.VideoFrame) -> av.VideoFrame:
         """Return a cropped frame, or `frame` itself if it is not larger than the cropped edges."""
@@ -169,21 +166,5 @@ class Cropper:
         height = frame.height - crop.top - crop.bottom
         if width <= 0 or height <= 0:
             return frame
-        key = frame.width, frame.height, frame.format.name
-        if self._graph is None or key != self._key:
-            self._key, self._graph = key, self._build(frame, width, height)
-        self._graph.vpush(frame)
-        return self._graph.vpull()
-
-    def _build(self, frame: av.VideoFrame, width: int, height: int) -> Graph:
-        graph = Graph()
-        source = graph.add_buffer(
-            width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
-        )
         # With "exact", odd edges of subsampled formats are kept.
-        crop = graph.add("crop", f"{width}:{height}:{self._crop.left}:{self._crop.top}:exact=1")
-        sink = graph.add("buffersink")
-        source.link_to(crop)
-        crop.link_to(sink)
-        graph.configure()
-        return graph
+        return self._filter.apply(frame, f"{width}:{height}:{crop.left}:{crop.top}:exact=1")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from av.filter import Graph
+from vidcolor.media.frame_filter import FrameFilter
 
 if TYPE_CHECKING:
     import av
@@ -33,27 +33,8 @@ class FieldFlagger:
 
     def __init__(self, mode: str) -> None:
         """Prepare for frames of any size and pixel format. `mode` is ``tff`` or ``bff``."""
-        self._mode = mode
-        self._graph: Graph | None = None
-        self._key: tuple[int, int, str] | None = None
+        self._mode, self._filter = mode, FrameFilter("setfield")
 
     def apply(self, frame: av.VideoFrame) -> av.VideoFrame:
         """Return a flagged frame, or `frame` itself if the decoder has flagged it."""
-        if frame.interlaced_frame:
-            return frame
-        key = frame.width, frame.height, frame.format.name
-        if self._graph is None or key != self._key:
-            self._key, self._graph = key, self._build(frame)
-        self._graph.vpush(frame)
-        return self._graph.vpull()
-
-    def _build(self, frame: av.VideoFrame) -> Graph:
-        graph = Graph()
-        source = graph.add_buffer(
-            width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
-        )
-        flags, sink = graph.add("setfield", self._mode), graph.add("buffersink")
-        source.link_to(flags)
-        flags.link_to(sink)
-        graph.configure()
-        return graph
+        return frame if frame.interlaced_frame else self._filter.apply(frame, self._mode)
