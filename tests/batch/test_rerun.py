@@ -57,6 +57,16 @@ def test_finished_photo_is_skipped_in_every_format_with_metadata(
     assert "--saturation (was 1.0, is 0.5)" in str(run(flat, source, target, saturation=0.5).error)
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_result_as_its_own_target_is_refused_as_the_source(flat: Colorizer, force: bool) -> None:
+    """A message that recommends --force would be wrong, because it is refused, too."""
+    assert run(flat, write_photo("a.png"), "out.png").error is None
+    before = Path("out.png").read_bytes()
+    error = run(flat, Path("out.png"), "out.png", force=force).error
+    assert str(error) == "out.png: is the source itself; choose another output"
+    assert Path("out.png").read_bytes() == before
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "webm", "mxf"])
 def test_finished_film_is_skipped_in_every_container(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vidcolor.batch.unused import explain_unused
 from vidcolor.errors import InputError
-from vidcolor.fileio import compute_source_digest, remove_stale_temporaries_once
+from vidcolor.fileio import compute_source_digest, is_same_file, remove_stale_temporaries_once
 from vidcolor.media.extensions import is_photo_name
 from vidcolor.media.sequence import find_sequence, is_sequence_pattern
 from vidcolor.options import ColorizeOptions
@@ -46,8 +46,11 @@ def find_earlier_result(task: Task, provenance: Provenance) -> EarlierResult | N
         provenance: provenance of the result that the task would make.
 
     Returns:
-        The earlier result; None if the target is missing, unfinished, or no result of vidcolor.
+        The earlier result; None if the target is missing, unfinished, the source itself, or no
+        result of vidcolor.
     """
+    if is_same_file(task.source, task.target):  # refused later, also with --force
+        return None
     files = _list_files(task.target)
     if not files or _has_unfinished_work(task):
         return None
