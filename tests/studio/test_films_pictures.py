@@ -102,6 +102,9 @@ def test_frames_and_places_are_exact(
     assert change[2] - change[0] > 40
     region = studio.get(f"/api/films/{film['id']}/frames/{number}/region?hint=1").json()
     assert any(is_inside(x, y, line) for line in region["outline"])
+    # A page may ask for the region of a hint that another page has just removed.
+    removed = studio.get(f"/api/films/{film['id']}/frames/{number}/region?hint=2").json()
+    assert removed == {"outline": [], "share": 0.0}
     found = studio.get(f"/api/films/{film['id']}/shots/1/tracks?count=2").json()["tracks"][0]
     assert {"frame": number, "x": x, "y": y, "found": True} in found["frames"]
 

@@ -117,7 +117,10 @@ async def get_region(
     color: Annotated[str | None, Query(max_length=40)] = None,
     hint: Annotated[int | None, Query(ge=1)] = None,
 ) -> dict[str, Any]:
-    """Return the outline of what a hint at a place would color, or of what a hint colors here."""
+    """Return the outline of what a hint at a place would color, or of what a hint colors here.
+
+    A hint that does not exist colors nothing.
+    """
     if hint is None and (x is None or y is None):
         raise RequestError("give x and y, or the number of a hint")
     row = await run_in_threadpool(services.films.get, film_id, client)

@@ -120,7 +120,8 @@ def find_region(state: ComputeState, payload: dict[str, Any]) -> dict[str, Any]:
 
     The payload has `project` and `frame`, and either `hint`, the number of a hint of the shot, or
     `x`, `y`, `radius` and `color` of a hint that does not exist yet. `radius` and `color` may be
-    None.
+    None. The outline is empty if the shot has no hint of this number: a page may ask for it while
+    the hint is being removed.
     """
     film = _open(state, payload)
     document, index = film.document, _check_frame(film, payload["frame"])
@@ -128,7 +129,7 @@ def find_region(state: ComputeState, payload: dict[str, Any]) -> dict[str, Any]:
     if payload.get("hint") is not None:
         row = next((row for row in rows if row.id == payload["hint"]), None)
         if row is None:
-            raise UsageError(f"hint {payload['hint']} is not in the shot of frame {index}")
+            return {"outline": [], "share": 0.0}
         found, name = film.renderer.find_objects(document, index), _name(film, row.id)
     else:
         used = {row.color.lower() for row in rows}

@@ -323,7 +323,7 @@ export class HintTools extends EventTarget {
   /** @param {unknown} error */
   #reportError(error) {
     // A server that is gone or busy is reported by the banner, and a film that cannot be read by
-    // its still. A hint that was removed meanwhile has no region. The next rest asks again.
+    // its still. The next rest asks again.
     if (error instanceof ApiError && error.status < 500) return;
     if (error instanceof ApiError && error.isBusy) return;
     this.dispatchEvent(new CustomEvent("error", { detail: { error } }));
