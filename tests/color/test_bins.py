@@ -6,6 +6,7 @@ import torch
 from vidcolor.color.bins import (
     CALIBRATION_POINTS,
     CONFIDENCE_SCALE,
+    FULL_HINT_PRECISION,
     NUM_BINS,
     SPACING,
     TEMPERATURE,
@@ -61,10 +62,21 @@ def test_color_is_the_annealed_mean_and_expected_chroma_the_plain_one():
     torch.testing.assert_close(color.expected_chroma.squeeze(), expected)
 
 
+def test_color_is_the_plain_mean_where_hints_determine_it():
+    bins, cell = gamut_bins(), make_logits({10: 0.6, 200: 0.4})
+    logits = cell.expand(-1, -1, 1, 3)
+    precision = torch.tensor([0.0, FULL_HINT_PRECISION, 9.0]).view(1, 1, 1, 3)
+    color = decode_bins(logits, bins, precision)
+    assert torch.equal(color.ab[..., 0], decode_bins(cell, bins).ab[..., 0])
+    mean = 0.6 * bins[10] + 0.4 * bins[200]
+    torch.testing.assert_close(color.ab[0, :, 0, 1:].T, mean.expand(2, 2))
+    assert color.hint_share.flatten().tolist() == [0, 1, 1]
+
+
 def test_concentration_is_a_function_of_the_expected_error():
     bins = gamut_bins()
     logits = torch.randn(2, NUM_BINS, 3, 4, generator=torch.Generator().manual_seed(1)) * 3
-    ab, concentration, _ = decode_bins(logits, bins)
+    ab, concentration, _, _ = decode_bins(logits, bins)
     assert ab.shape == (2, 2, 3, 4) and concentration.shape == (2, 1, 3, 4)
     p = logits.softmax(1)[1, :, 2, 3]
     error = (p * (bins - ab[1, :, 2, 3]).square().sum(1)).sum()

@@ -77,6 +77,13 @@ def test_only_pale_images_with_sure_color_become_stronger(chroma, concentration,
     assert adjust_chroma(color, luma).norm(dim=1).max() < max(1.1 * chroma, 15)
 
 
+def test_pale_hints_stay_pale():
+    color, luma = make_color([(0, 3)] * 2, 0.6, expected_chroma=15.0)
+    hinted = color._replace(hint_share=torch.tensor([1.0, 0.0]).view(1, 1, 1, 2))
+    kept, raised = adjust_chroma(hinted, luma).norm(dim=1)[0, 0]
+    assert kept == 3 and raised > 6
+
+
 def test_gain_of_a_pale_image_ignores_black_borders_and_other_images():
     color, luma = make_color([(0, 3)] * 6, 0.6, 15.0)
     alone = adjust_chroma(color, luma)
@@ -84,7 +91,7 @@ def test_gain_of_a_pale_image_ignores_black_borders_and_other_images():
     color.ab[..., 4:] = 0
     torch.testing.assert_close(adjust_chroma(color, luma)[..., :4], alone[..., :4])
     other, other_luma = make_color([(40, 30)] * 6)
-    batch = DecodedColor(*(torch.cat(pair) for pair in zip(color, other, strict=True)))
+    batch = DecodedColor(*(torch.cat(pair) for pair in zip(color[:3], other[:3], strict=True)))
     both = adjust_chroma(batch, torch.cat([luma, other_luma]))
     assert torch.equal(both[:1], adjust_chroma(color, luma))
 

@@ -36,6 +36,12 @@ NUM_BINS = sum((last - first) // SPACING + 1 for _, first, last in _ROWS)
 
 TEMPERATURE = 0.38
 """Annealing temperature, a compromise of Zhang et al. between muted and blotchy color."""
+HINTED_TEMPERATURE = 1.0
+"""The same where hints determine the color. Hints decide between the plausible colors, so that the
+mean is as vivid as the annealed mean, which would still prefer the colors of the prediction."""
+FULL_HINT_PRECISION = 0.5
+"""Precision of the hints of a cell from which they determine its color, in units of
+1 / `hint_attention.HINT_SIGMA`²."""
 
 CONFIDENCE_SCALE = 20.0
 """Expected error at which the concentration is 0.5, in a*b* units."""
@@ -63,18 +69,22 @@ class DecodedColor(NamedTuple):
     expected_chroma: Tensor
     """Mean chroma of the distribution (T = 1), in a*b* units: (N, 1, h, w) float32. It is at least
     the chroma of the mean color."""
+    hint_share: Tensor | None = None
+    """How far hints determine the color, (N, 1, h, w) float32 in [0, 1]; None without hints."""
 
 
-def decode_bins(logits: Tensor, bins: Tensor) -> DecodedColor:
+def decode_bins(logits: Tensor, bins: Tensor, hint_precision: Tensor | None = None) -> DecodedColor:
     """Convert predicted distributions to colors and to their concentration.
 
-    The color is the annealed mean: the mean of the bins under softmax(logits / `TEMPERATURE`). The
+    The color is the annealed mean: the mean of the bins under softmax(logits / T). T is
+    `TEMPERATURE`, and rises to `HINTED_TEMPERATURE` where hints determine the color. The
     concentration is s² / (s² + D²), where D² is the expected squared a*b* distance between that
     color and a color drawn from the distribution itself (T = 1), and s is `CONFIDENCE_SCALE`. It is
     1 where only one color has any probability, and 0.5 where the expected error is s.
     `apply_calibration` converts it to a confidence.
 
     `logits` are (N, Q, h, w) of any float type, `bins` are a*, b* of each bin, (Q, 2).
+    `hint_precision` is that of `network.PredictedBins`, (N, 1, h, w) float32.
     """
     # With the bins in the last dimension each softmax row is contiguous, which is several times
     # faster. The logits of a channels-last network have this order already.
@@ -82,14 +92,23 @@ def decode_bins(logits: Tensor, bins: Tensor) -> DecodedColor:
     bins = bins.float()
     square = bins.square().sum(1, keepdim=True)
     moments = torch.cat([bins, square, square.sqrt()], dim=1)
-    ab = torch.softmax(rows / TEMPERATURE, dim=-1) @ bins
+    hint_share: Tensor | None = None
+    temperature: Tensor | float = TEMPERATURE
+    if hint_precision is not None:
+        hint_share = (hint_precision / FULL_HINT_PRECISION).clamp(max=1)
+        rise = HINTED_TEMPERATURE - TEMPERATURE
+        temperature = (TEMPERATURE + rise * hint_share).permute(0, 2, 3, 1)
+    ab = torch.softmax(rows / temperature, dim=-1) @ bins
     mean_a, mean_b, mean_square, chroma = (torch.softmax(rows, dim=-1) @ moments).unbind(-1)
     # E|q - ab|², expanded; rounding can make it slightly negative.
     cross = mean_a * ab[..., 0] + mean_b * ab[..., 1]
     spread = (mean_square - 2 * cross + ab.square().sum(-1)).clamp(min=0)
     concentration = CONFIDENCE_SCALE**2 / (CONFIDENCE_SCALE**2 + spread)
     return DecodedColor(
-        ab.permute(0, 3, 1, 2).contiguous(), concentration.unsqueeze(1), chroma.unsqueeze(1)
+        ab.permute(0, 3, 1, 2).contiguous(),
+        concentration.unsqueeze(1),
+        chroma.unsqueeze(1),
+        hint_share,
     )
 
 

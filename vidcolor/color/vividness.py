@@ -80,7 +80,7 @@ def adjust_chroma(
     """
     gain = compute_gain(vividness)
     free = _free_share(color.concentration, density)
-    ab = _raise_pale_images(color, color.ab, luma, free)
+    ab = _raise_pale_images(color, luma, free)
     if gain < 1:
         return ab * (1 + (gain - 1) * free)
     return ab if gain == 1 else _increase(ab, gain, free, CHROMA_KNEE, SKIN_KNEE)
@@ -107,13 +107,17 @@ def _increase(
     return increased
 
 
-def _raise_pale_images(color: DecodedColor, ab: Tensor, luma: Tensor, free: Tensor) -> Tensor:
+def _raise_pale_images(color: DecodedColor, luma: Tensor, free: Tensor) -> Tensor:
     """Increase the chroma of images that are paler than they should be.
 
     The most probable color of many things is gray. The network knows that they have some color on
     average, but an image in which gray always wins looks as if it were not colorized. The target is
-    the mean chroma of the predicted distributions; the knee keeps the result below it.
+    the mean chroma of the predicted distributions; the knee keeps the result below it. What hints
+    determine is as pale as they are.
     """
+    ab = color.ab
+    if color.hint_share is not None:
+        free = free * (1 - color.hint_share)
     lightness = F.avg_pool2d(luma, luma.shape[-1] // ab.shape[-1])
     # Black borders and burnt-out areas cannot have chroma.
     weight = (lightness / 25).clamp(0, 1) * ((100 - lightness) / 5).clamp(0, 1)

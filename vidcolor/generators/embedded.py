@@ -102,7 +102,8 @@ class EmbeddedGenerator:
         check_inputs(luma, hints)
         planes = () if hints is None else self._pad_hints(hints, size, luma.shape[-2:])
         density = planes[1] if planes else None
-        color = decode_bins(self.network.decode(image.features, *planes), self.network.bins)
+        predicted = self.network.decode(image.features, *planes)
+        color = decode_bins(predicted.logits, self.network.bins, predicted.hint_precision)
         ab = adjust_chroma(color, luma, vividness, density)[..., : size[0], : size[1]]
         concentration = color.concentration[..., : size[0], : size[1]]
         return Prediction(
@@ -118,7 +119,7 @@ class EmbeddedGenerator:
     def decode_distribution(self, image: EncodedLuma) -> ColorDistribution:
         """Predict the distribution of colors of one encoded image; see `EncodingGenerator`."""
         height, width = image.size
-        logits = self.network.decode(image.features).float()
+        logits = self.network.decode(image.features).logits.float()
         shares = torch.softmax(logits, dim=1)[0, :, :height, :width]
         bins = self.network.bins.float()
         return ColorDistribution(shares.cpu().numpy(), bins.cpu().numpy())

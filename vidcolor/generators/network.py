@@ -166,6 +166,16 @@ class ImageFeatures(NamedTuple):
     """Output of the decoder at stride 16: (N, C, H / 16, W / 16)."""
 
 
+class PredictedBins(NamedTuple):
+    """The prediction for each cell."""
+
+    logits: Tensor
+    """Logits over the a*b* bins, (N, Q, H / 4, W / 4)."""
+    hint_precision: Tensor | None
+    """Sum of the precisions of the hints that apply to the cell, (N, 1, H / 4, W / 4) float32 in
+    units of 1 / `HINT_SIGMA`²; None without hints."""
+
+
 class EmbeddedNetwork(nn.Module):
     """The network, which maps L* and hints to logits over the a*b* bins at stride 4."""
 
@@ -224,7 +234,7 @@ class EmbeddedNetwork(nn.Module):
         Returns:
             Logits, (N, Q, H / 4, W / 4); float32, except in training under autocast.
         """
-        return self.decode(self.encode(luma), hint_ab, density)
+        return self.decode(self.encode(luma), hint_ab, density).logits
 
     def encode(self, luma: Tensor) -> tuple[Tensor, ...]:
         """Return the features of images that do not depend on hints; `luma` is that of `forward`.
@@ -239,7 +249,7 @@ class EmbeddedNetwork(nn.Module):
         encoded: tuple[Tensor, ...],
         hint_ab: Tensor | None = None,
         density: Tensor | None = None,
-    ) -> Tensor:
+    ) -> PredictedBins:
         """Predict as `forward` from the result of `encode`."""
         x = self._decode(encoded, hint_ab, density).decoder4
         # The logits are computed in the precision of the head: bfloat16 would round them by up to
@@ -251,9 +261,11 @@ class EmbeddedNetwork(nn.Module):
             device_type, enabled=self.training and torch.is_autocast_enabled(device_type)
         ):
             logits: Tensor = self.head(cells)
+            precision: Tensor | None = None
             if hint_ab is not None and density is not None:
-                logits = logits + self._hint_log_likelihood(cells, hint_ab, density)
-        return logits.permute(0, 3, 1, 2)
+                log_likelihood, precision = self._weigh_hints(cells, hint_ab, density)
+                logits = logits + log_likelihood
+        return PredictedBins(logits.permute(0, 3, 1, 2), precision)
 
     def extract_features(self, luma: Tensor) -> ImageFeatures:
         """Return features of an image without hints; `luma` is that of `forward`."""
@@ -297,8 +309,12 @@ class EmbeddedNetwork(nn.Module):
             levels.append(hint.contiguous(memory_format=torch.channels_last))
         return levels
 
-    def _hint_log_likelihood(self, cells: Tensor, ab: Tensor, density: Tensor) -> Tensor:
-        """Return the log-likelihood of the hints for each bin, up to a constant per cell."""
+    def _weigh_hints(self, cells: Tensor, ab: Tensor, density: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the log-likelihood of the hints for each bin, and their precision.
+
+        The log-likelihood, up to a constant per cell, is (N, h, w, Q). The precision is that of
+        `PredictedBins`.
+        """
         # Softmax ignores the constant. The hint of the cell and the hints that spread to it are
         # Gaussians; the precision of their product is the sum of their precisions.
         own = torch.cat([ab * density, density], dim=1).permute(0, 2, 3, 1)
@@ -307,7 +323,7 @@ class EmbeddedNetwork(nn.Module):
         with torch.autocast(cells.device.type, enabled=False):
             gaussian = self.spread(cells.float(), ab, density) + F.softplus(self.hint_gain) * own
             log_likelihood: Tensor = gaussian @ terms.T / HINT_SIGMA**2
-        return log_likelihood
+        return log_likelihood, gaussian[..., 2:].permute(0, 3, 1, 2)
 
 
 def _upsample_and_concat(x: Tensor, skip: Tensor) -> Tensor:

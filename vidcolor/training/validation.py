@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812
 from vidcolor.color.bins import CONFIDENCE_RADIUS, decode_bins, fit_calibration
 from vidcolor.color.lab import rgb_to_lab
 from vidcolor.color.metrics import colorfulness, psnr
-from vidcolor.generators.network import STRIDE, EmbeddedNetwork
+from vidcolor.generators.network import STRIDE, EmbeddedNetwork, PredictedBins
 from vidcolor.imaging.resize import resize_area, resize_cubic
 from vidcolor.training.losses import ab_to_rgb, distribution_loss
 from vidcolor.training.report import ColorMetrics
@@ -81,11 +81,11 @@ class ColorValidator(Validator[EmbeddedNetwork]):
         for first, truth in self._batches(self._selected):
             lightness, ab = rgb_to_lab(truth)
             small = F.avg_pool2d(ab, STRIDE)
-            logits = self._predict(network, lightness)
+            predicted = self._predict(network, lightness)
             entropy = distribution_loss(
-                logits, small, F.avg_pool2d(lightness, STRIDE), self._targets, weights
+                predicted.logits, small, F.avg_pool2d(lightness, STRIDE), self._targets, weights
             )[1].expand(len(truth))
-            colorized = ab_to_rgb(lightness, self._decode(logits)[0])
+            colorized = ab_to_rgb(lightness, self._decode(predicted)[0])
             hints = _make_true_hints(ab, first)
             hinted_ab = self._decode(self._predict(network, lightness, *hints))[0]
             hinted = ab_to_rgb(lightness, hinted_ab)
@@ -138,19 +138,21 @@ class ColorValidator(Validator[EmbeddedNetwork]):
             images = [center_square(self._store[i], self._size) for i in part]
             yield first, torch.stack(images).to(self._device)
 
-    def _predict(self, network: EmbeddedNetwork, lightness: Tensor, *hints: Tensor) -> Tensor:
-        """Return the logits of the network, (n, Q, S / 4, S / 4) float32."""
+    def _predict(
+        self, network: EmbeddedNetwork, lightness: Tensor, *hints: Tensor
+    ) -> PredictedBins:
+        """Return the prediction of the network; the logits are float32."""
         with autocast(self._device, self._precision):
-            logits: Tensor = network(lightness, *hints)
-        return logits.float()
+            predicted = network.decode(network.encode(lightness), *hints)
+        return predicted._replace(logits=predicted.logits.float())
 
-    def _decode(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+    def _decode(self, predicted: PredictedBins) -> tuple[Tensor, Tensor]:
         """Decode a*, b* and concentration as the generator does at inference.
 
         The gain for pale images is left out.
         """
-        ab, concentration, _ = decode_bins(logits, self._targets.bins)
-        return ab, concentration
+        color = decode_bins(predicted.logits, self._targets.bins, predicted.hint_precision)
+        return color.ab, color.concentration
 
 
 def _make_true_hints(ab: Tensor, first: int) -> tuple[Tensor, Tensor]:
