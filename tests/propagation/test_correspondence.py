@@ -11,7 +11,7 @@ from tests.helpers.frames import make_texture, read_reel_frames
 from vidcolor.imaging.types import FloatArray, Mask
 from vidcolor.motion.flow import DisFlow, FlowInput, make_flow_input, pixel_grid
 from vidcolor.motion.flow_chain import FlowChain
-from vidcolor.propagation.correspondence import find_translation, match_part
+from vidcolor.propagation.correspondence import find_translation, match_frame
 
 SCENE = make_texture(4, 140, 260)
 
@@ -30,7 +30,7 @@ def match(source: FloatArray, part: Mask, target: FloatArray) -> FlowChain | Non
     frames = make_flow_input(source), make_flow_input(target)
     found = find_translation(frames[0], part, frames[1:])
     return (
-        None if found is None else match_part(frames[0], part, frames[1], found.offset, DisFlow())
+        None if found is None else match_frame(frames[0], part, frames[1], found.offset, DisFlow())
     )
 
 
@@ -43,12 +43,15 @@ def test_a_part_is_found_at_any_translation_and_exposure(
     part = select_columns(0, 30)
     chain = match(crop(x, y), part, gain * crop(0, 0) + 0.05)
     assert chain is not None
-    error = np.hypot(*(chain.coords - pixel_grid(part.shape) - offset)[part].T)
+    error = np.hypot(*(chain.coords - pixel_grid(part.shape) - offset).transpose(2, 0, 1))
     rows = np.arange(96)[:, None].repeat(128, 1)[part]
     inside = rows + y < 94
     assert float((chain.confidence[part] > 0.5)[inside].mean()) > 0.8
-    assert float(error[chain.confidence[part] > 0.5].max()) < 1.5
-    assert not chain.confidence[~part].any()
+    is_confident = chain.confidence > 0.5
+    assert float(error[is_confident & part].max()) < 1.5
+    # Outside of the part, the flow is less exact at the edge of the target.
+    assert float(is_confident[: 90 - y, 30 : 124 - x].mean()) > 0.8
+    assert float(error[is_confident].max()) < 3
 
 
 def test_parts_of_other_scenes_are_not_found() -> None:

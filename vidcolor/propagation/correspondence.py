@@ -121,25 +121,25 @@ def find_translation(
     return Translation(index, (round(x * scale_x), round(y * scale_y)))
 
 
-def match_part(
+def match_frame(
     source: FlowInput,
     part: Mask,
     target: FlowInput,
     offset: tuple[int, int],
     estimator: FlowEstimator,
 ) -> FlowChain | None:
-    """Return the coordinates of a part of the source in the target, with confidence.
+    """Return the coordinates of the source in the target, with confidence.
 
-    The confidence is 0 outside the part. None if most of the part does not correspond. See
-    `Translation.offset`.
+    The exposure and the rigid motion are those of the part, but all pixels are matched. None if
+    most of the part does not correspond. See `Translation.offset`.
     """
     moved = replace(target, codes=_translate(target.codes, offset))
     flow = estimate_flow(moved, source, estimator)
     coords = pixel_grid(part.shape) + flow.backward + np.array(offset, np.float32)
     texture = _compare_texture(coords, source, target)
-    confidence = flow.backward_confidence * part * texture.agreement
+    confidence = flow.backward_confidence * texture.agreement
     chain = photometric_check(FlowChain(coords, confidence), source.normalized, target.normalized)
-    is_confident = chain.confidence > 0.5
+    is_confident = (chain.confidence > 0.5) & part
     if int(is_confident.sum()) < MIN_CONFIDENT_PIXELS:
         return None
     difference = _measure_luma_difference(chain.coords, source, target, is_confident)
@@ -213,8 +213,8 @@ def _extend_to_flat_pixels(
     coords = _fit_rigid_motion(chain.coords, is_confident)
     if coords is None:
         return chain
-    possible = part & _find_inside(coords)
-    weights = np.square(source.normalized) * possible
+    possible = _find_inside(coords)
+    weights = np.square(source.normalized) * (possible & part)
     if float((chain.confidence * weights).sum()) < MIN_TEXTURE_SHARE * float(weights.sum()):
         return chain
     texture = _compare_texture(coords, source, target)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from vidcolor.motion.flow import FlowInput
-from vidcolor.propagation.correspondence import find_translation, match_part
+from vidcolor.propagation.correspondence import find_translation, match_frame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,8 +80,8 @@ class KeyframeMemory(NamedTuple):
         """Find the new pixels of a key frame, (h, w), in a remembered key frame.
 
         Returns:
-            The remembered key frame, and the coordinates of the new pixels in it; None if they are
-            not found.
+            The remembered key frame, and the coordinates of all pixels in it, with confidence;
+            None if the new pixels are not found.
         """
         if not self.keyframes or float(is_new.mean()) < MIN_NEW_SHARE:
             return None
@@ -90,7 +90,7 @@ class KeyframeMemory(NamedTuple):
         if found is None:
             return None
         remembered = self.keyframes[found.target]
-        chain = match_part(flow_input, is_new, remembered.flow_input, found.offset, estimator)
+        chain = match_frame(flow_input, is_new, remembered.flow_input, found.offset, estimator)
         return None if chain is None else (remembered, chain)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:

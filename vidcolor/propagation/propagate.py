@@ -253,7 +253,11 @@ class Propagator(Generic[T]):
         return PropagationState(Estimate(kept, weight), color, keyframe.bridged_from, memory)
 
     def _recall(self, keyframe: FlowFrame[T], warped: Estimate, memory: KeyframeMemory) -> Estimate:
-        """Give the new parts of a key frame the color that they have in a remembered key frame."""
+        """Give a key frame with new parts the color of a remembered key frame that shows them.
+
+        Other pixels get it too where it has a higher weight than the propagated color, which may
+        come from the frames of a fast motion.
+        """
         if keyframe.is_outlier:
             return warped
         is_new = measure_coverage(warped) < 0.5
