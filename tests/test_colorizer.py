@@ -1,5 +1,9 @@
 """Prediction of chroma planes from luma planes, with the embedded generator."""
 
+import os
+import signal
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.helpers.flat import flat_colorizer
 from vidcolor import ColorizeOptions, Colorizer
 from vidcolor.chroma import OVERLAY_RADIUS
 from vidcolor.color.ycbcr import MATRICES, Coding
@@ -265,3 +270,21 @@ def test_an_overlay_of_the_predicted_color_changes_nothing(flat: Colorizer, edge
     )
     # The chroma of a color depends on luma, which is finer than the prediction.
     assert np.abs(overlaid - plain).max() < 0.006
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems start new processes")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # fork of a process with threads
+def test_colorizer_works_in_a_forked_process() -> None:
+    """`multiprocessing.Pool` forks by default up to Python 3.13. Threads end in the child."""
+    gray, colorizer = np.full((20, 30), 90, np.uint8), flat_colorizer()
+    expected = colorizer.colorize(gray)
+    process = os.fork()
+    if process == 0:
+        os._exit(not np.array_equal(colorizer.colorize(gray), expected))
+    deadline = time.monotonic() + 30
+    while (ended := os.waitpid(process, os.WNOHANG))[0] == 0 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    if ended[0] == 0:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+    assert ended == (process, 0)

@@ -97,6 +97,20 @@ def test_existing_target_needs_force(tmp_path: Path) -> None:
         check_target(tmp_path, [], force=True)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("k" * 252 + ".mp4", "the name is too long for this file system; choose a shorter"),
+        ("file/a.mp4", "file: is a file and no directory"),
+        ("file/b/a.mp4", "file: is a file and no directory"),
+    ],
+)
+def test_name_that_cannot_be_created_is_refused(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=message):
+        check_target(tmp_path / name, [], force=True)
+
+
 def test_long_and_undecodable_names_are_supported(tmp_path: Path) -> None:
     for name in ("ü" * 120 + ".mp4", "x" * 251 + ".mp4", "b\udcff.mp4"):
         with atomic_output(tmp_path / name) as partial:

@@ -149,6 +149,17 @@ def test_truncated_photo_is_colorized_as_far_as_it_decodes(
     assert equal.mean() > 0.99
 
 
+def test_image_without_gray_causes_a_warning(flat: Colorizer, tmp_path: Path) -> None:
+    source, target = tmp_path / "fax.tif", tmp_path / "color.tif"
+    pixels = np.full((50, 70), 255, np.uint8)
+    pixels[10:30, 20:40] = 0
+    for level in (255, 128):
+        pixels[5, 7] = level
+        Image.fromarray(pixels).save(source)
+        result = colorize_photo(source, target, ColorizeOptions(force=True), colorizer=flat)
+        assert any("leave no room for color" in w for w in result.warnings) == (level == 255)
+
+
 def test_cmyk_is_converted_with_a_warning(flat: Colorizer, tmp_path: Path) -> None:
     Image.fromarray(make_noise()).convert("CMYK").save(tmp_path / "p.jpg")
     result = colorize_photo(tmp_path / "p.jpg", colorizer=flat)
@@ -295,7 +306,7 @@ def test_a_format_is_supported_everywhere_once_its_row_is_registered(
     result = colorize_photo(source, target, colorizer=flat)
     assert np.array_equal(read_still(target).luma, read_still(source).luma)
     lost = [line.removeprefix("SGI cannot store ").partition(" ")[0] for line in result.warnings]
-    assert lost[:2] == ["EXIF", "the"] and len(lost) == 4
+    assert lost[:2] == ["EXIF", "the"] and len(lost) == 5
     assert default_target(target).suffix == ".png", "SGI cannot store how the color was made"
     again = colorize_photo(target, tmp_path / "again.png", colorizer=flat)
     assert not again.damaged

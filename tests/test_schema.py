@@ -90,6 +90,9 @@ def test_rows_of_csv_and_json_are_read(tmp_path: Path) -> None:
     csv, json = tmp_path / "jobs.CSV", tmp_path / "jobs.json"
     assert read(csv, '\ufeffinput, size\n"a, b", 1,\n\n ,2\n,\n') == expected
     assert read(csv, "size;input\n1;a, b\n2\n") == expected
+    assert read(csv, "\ufeffsep=;\r\nsize;input\r\n1;a, b\r\n2\r\n") == expected
+    for name in ("jobs.csv", "jobs.TSV"):  # what spreadsheets call "text, tab delimited"
+        assert read(tmp_path / name, "size\tinput\n1\ta, b\n2\n") == expected
     assert (
         read(json, '[{"input": 1}]')
         == read(json, '{"jobs": [{"input": 1, "x": null}]}')
@@ -103,6 +106,7 @@ def test_rows_of_csv_and_json_are_read(tmp_path: Path) -> None:
     [
         ("a.csv", "x,y\n1,2\n1,2,3", UsageError, "line 3 has more cells than the header; quote"),
         ("a.csv", "x\n" + 200_000 * "a", InputError, "not valid CSV"),
+        ("a.csv", 'x,y\n"a,1\nb,2\n', InputError, "not valid CSV: unexpected end of data"),
         ("a.json", "[{", InputError, "not valid JSON"),
         ("a.json", 100_000 * "[", InputError, "not valid JSON"),
         ("a.json", "7", UsageError, 'not a job list; write {"jobs": [{"input": "reel.mov"}]}'),

@@ -120,6 +120,11 @@ def test_timecode_moves_by_frames_and_is_parsed_again(
     assert (code + frames).count_from(code) == frames
 
 
+@pytest.mark.parametrize(("text", "fps"), [("01:00:00:9", 10), ("01:00:00:099", 120)])
+def test_timecode_of_ffmpeg_has_one_to_three_digits_of_frames(text: str, fps: int) -> None:
+    assert Timecode.parse(text, Fraction(fps)).frame == 3600 * fps + int(text[9:])
+
+
 def test_timecode_repeats_after_24_hours() -> None:
     assert str(Timecode.parse("23:59:59:23", Fraction(24)) + 1) == "00:00:00:00"
     assert str(Timecode.parse("00:00:00;00", NTSC) + -1) == "23:59:59;29"

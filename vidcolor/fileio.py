@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 _TEMPORARY_NAME = re.compile(r"^\..*\.vidcolor(\d+)\.partial")
 _URL = re.compile(r"([a-z][a-z0-9+.-]+:)/+(.+)", re.IGNORECASE)
 _STANDARD_STREAM = re.compile(r"-|(pipe|fd):\d*", re.IGNORECASE)
+MAX_NAME_BYTES = 255
+"""Maximum length of a file name on common file systems."""
 _MAX_STEM_BYTES = 200
-"""Maximum length of a file name inside a temporary name; file systems usually allow 255 bytes."""
+"""Maximum length of a file name inside a temporary name."""
 
 _DIGEST_BYTES = 1 << 20
 """Number of bytes at each end of a file that `compute_source_digest` reads."""
@@ -142,7 +144,7 @@ def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:
         UsageError: the target is a source (by any name or link), a directory, a pipe, device or
             socket, a name that Windows reserves, a URL, or a file that exists although `force` is
             not set.
-        OutputError: its directory cannot be created or is not writable.
+        OutputError: its name is too long, or its directory cannot be created or is not writable.
     """
     for source in sources:
         if is_same_file(source, target):
@@ -151,7 +153,11 @@ def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:
     if is_reserved_name(target.name):
         raise UsageError(f"{target}: Windows does not allow this file name; choose another output")
     path = extend_path(target)
-    if path.is_dir():
+    try:
+        is_directory = path.is_dir()
+    except OSError as error:  # such as a name that is too long
+        raise OutputError(f"{target}: {describe_os_error(error)}") from error
+    if is_directory:
         raise UsageError(f"{target}: is a directory; name a file in it or use --out-dir")
     if _is_special(path):
         raise UsageError(f"{target}: is a pipe, device or socket; write to a file")
@@ -159,6 +165,9 @@ def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:
         raise UsageError(f"{target}: already exists; choose another name or use --force")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        file = next((p for p in target.parents if extend_path(p).is_file()), target.parent)
+        raise OutputError(f"{file}: is a file and no directory; choose another output") from error
     except OSError as error:
         raise OutputError(f"{target.parent}: cannot be created ({error.strerror})") from error
     if not os.access(path.parent, os.W_OK | os.X_OK) or not _can_create_file(path.parent):
@@ -361,6 +370,8 @@ def describe_os_error(error: OSError) -> str:
         return "is open in another program; close it there and run the same command again"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "cannot be written here (no permission, or a read-only file system)"
+    if error.errno == errno.ENAMETOOLONG:
+        return "the name is too long for this file system; choose a shorter output name"
     return f"cannot be written ({error.strerror or error})"
 
 
@@ -373,10 +384,14 @@ def temporary_path(path: Path) -> Path:
     The name contains the process id. If this process is killed, a later one removes the file; see
     `remove_stale_temporaries`.
     """
-    name = path.name
-    if len(os.fsencode(name)) > _MAX_STEM_BYTES:
-        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    name = shorten_name(path.name, _MAX_STEM_BYTES)
     return path.with_name(f".{name}.vidcolor{os.getpid()}.partial")
+
+
+def shorten_name(name: str, max_bytes: int) -> str:
+    """Return a file name, or its digest of 64 characters if it has more bytes than `max_bytes`."""
+    encoded = os.fsencode(name)
+    return name if len(encoded) <= max_bytes else hashlib.sha256(encoded).hexdigest()
 
 
 def remove_stale_temporaries(directory: Path) -> None:

@@ -28,7 +28,7 @@ from vidcolor.hints.predict import HintPredictor, load_photo_hints, make_base_pr
 from vidcolor.imaging.geometry import Geometry, to_displayed
 from vidcolor.imaging.resize import resize_area, resize_linear
 from vidcolor.media.extensions import make_result_path
-from vidcolor.media.stills.formats import STILL_SUFFIXES
+from vidcolor.media.stills.formats import STILL_SUFFIXES, find_output_format
 from vidcolor.media.stills.registry import read_still, write_still
 from vidcolor.options import ColorizeOptions
 from vidcolor.provenance import Provenance
@@ -129,6 +129,8 @@ def colorize_photo(
         prediction, hint_warnings = _recolor(still, colorizer, recolorer)
     warnings = [*still.warnings, *hint_warnings]
     warnings += _write(target, still, prediction, colorizer, options, provenance, hints.discs)
+    if _is_bilevel(still):
+        warnings.append("all pixels are black or white, which leave no room for color")
     if still.tint == "color" and recolorer is None:
         warnings.append("the source is already in color; its color is replaced")
     return PhotoResult(
@@ -158,11 +160,7 @@ def _check_outputs(source: Path, target: Path, options: ColorizeOptions) -> None
     """Check before the work that the result and the confidence map can be written."""
     import cv2
 
-    if target.suffix.lower() not in STILL_SUFFIXES:
-        choices = ", ".join(sorted(STILL_SUFFIXES))
-        raise UsageError(f"{target}: image format is not supported; use one of {choices}")
-    if missing := STILL_SUFFIXES[target.suffix.lower()].missing_module:
-        raise UsageError(f"{target}: {missing}")
+    find_output_format(target)
     check_target(target, [source], options.force)
     path = options.confidence
     if path is None:
@@ -183,6 +181,14 @@ def read_photo(source: Path, options: ColorizeOptions) -> tuple[Still, bool]:
         return read(), False
     except InputError:
         return read(allow_damaged=True), True
+
+
+def _is_bilevel(still: Still) -> bool:
+    """Return whether no pixel is between black and white, as in a fax."""
+    white = (1 << still.bits) - 1
+    # Most images are decided by a few pixels.
+    planes = (still.luma[::32, ::32], still.luma)
+    return all(bool(((plane == 0) | (plane == white)).all()) for plane in planes)
 
 
 def _describe_source(provenance: Provenance, source: Path, damaged: bool) -> Provenance:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import lru_cache
@@ -46,6 +47,11 @@ _LIMITS = {
     "lt": "less than {:g}",
 }
 """Description of a limit, by pydantic's name."""
+_TABLE_SUFFIXES = (".csv", ".tsv")
+_DELIMITERS = ",;\t"
+"""Characters between cells. Spreadsheets of locales with a decimal comma write semicolons."""
+_DELIMITER_LINE = re.compile(r'"?sep=(.)"?\n')
+"""First line of CSV files that Excel writes and reads."""
 _UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
 """pydantic's error types for unknown keys of models and of dataclasses."""
 
@@ -184,8 +190,9 @@ def read_rows(
     """Read the rows of a table that a person has written, not yet validated.
 
     Args:
-        path: CSV with a header if the suffix is ``.csv``; otherwise a JSON list of objects, or an
-            object with ``"version": 1`` and this list. Empty cells and null are omitted.
+        path: CSV with a header if the suffix is ``.csv`` or ``.tsv``; otherwise a JSON list of
+            objects, or an object with ``"version": 1`` and this list. Empty cells and null are
+            omitted. Cells are separated by commas, semicolons or tabs.
         description: kind of file for messages, for example ``a hint file``.
         key: key of the list in a JSON object, for example ``hints``.
         example: a valid row as JSON, for messages.
@@ -196,7 +203,7 @@ def read_rows(
         UsageError: the file contains something else, an unknown key, or a key twice.
     """
     text = read_text(path, description)
-    if path.suffix.lower() == ".csv":
+    if path.suffix.lower() in _TABLE_SUFFIXES:
         return list(_read_csv_rows(path, text))
     try:
         document = json.loads(text, object_pairs_hook=_make_object)
@@ -228,10 +235,10 @@ def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _read_csv_rows(path: Path, text: str) -> Iterable[dict[str, str]]:
-    header = text.partition("\n")[0]
-    # Spreadsheets of locales with a decimal comma write semicolons.
-    delimiter = ";" if header.count(";") > header.count(",") else ","
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
+    named = _DELIMITER_LINE.match(text)
+    text = text[named.end() :] if named else text
+    delimiter = named[1] if named else max(_DELIMITERS, key=text.partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
         columns = [column.strip() for column in next(reader, [])]
         for column in columns:

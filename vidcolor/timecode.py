@@ -11,8 +11,9 @@ import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-_TIMECODE = re.compile(r"(\d\d?)[:;.,](\d\d)[:;.,](\d\d)([:;.,])(\d\d\d?)")
-"""Hours, minutes, seconds, separator and frames. Every separator but a colon means drop-frame."""
+_TIMECODE = re.compile(r"(\d\d?)[:;.,](\d\d)[:;.,](\d\d)([:;.,])(\d{1,3})")
+"""Hours, minutes, seconds, separator and frames. Every separator but a colon means drop-frame.
+FFmpeg writes frames with one digit if there are at most 10 per second, as of a time lapse."""
 _HOURS = 24
 """A timecode repeats after this many hours."""
 _MAX_DECIMAL_ERROR = Fraction(1, 200)

@@ -90,6 +90,17 @@ def test_film_scans_in_a_folder_are_image_sequences() -> None:
         "film b/r1.mp4 o/r1.mp4", "sequence b/r1 o/r1.sequence.mp4"]  # fmt: skip
 
 
+def test_a_source_keeps_the_target_of_its_own_name() -> None:
+    touch("a/scan.png", "a/scan.bmp", "a/scan.tga")
+    assert describe("a", out="o") == [
+        "photo a/scan.bmp o/scan.bmp.png",
+        "photo a/scan.png o/scan.png",
+        "photo a/scan.tga o/scan.tga.png",
+    ]
+    Path("a/scan.png").unlink()
+    assert describe("a", out="o")[0] == "photo a/scan.bmp o/scan.png"
+
+
 def test_contradictory_arguments_are_refused() -> None:
     touch("x.png", "y.png", "a/x.png", "file")
     with pytest.raises(UsageError, match="cannot be used together"):
@@ -123,6 +134,21 @@ def test_glob_pattern_is_expanded_and_must_match() -> None:
         describe("reels/*.avi")
 
 
+@pytest.mark.parametrize(
+    ("pattern", "matches"),
+    [
+        ("reels/*.png", ["reels/a.png"]),
+        ("reels/**/*.png", ["reels/a.png"]),
+        ("reels/.*.png", ["reels/._a.png"]),
+        ("reels/.old/*.png", ["reels/.old/b.png"]),
+        ("./reels/../reels/*.png", ["reels/../reels/a.png"]),
+    ],
+)
+def test_glob_pattern_matches_hidden_names_like_a_shell(pattern: str, matches: list[str]) -> None:
+    touch("reels/a.png", "reels/._a.png", "reels/.old/b.png")  # macOS writes ._a.png
+    assert [t.split()[1] for t in describe(pattern)] == matches
+
+
 def test_each_task_has_only_the_hints_for_its_source() -> None:
     touch("album/a.png", "album/b.png")
     hint = Hint(x=1, y=2, color="teal", file="a.png")
@@ -153,7 +179,7 @@ def test_urls_are_refused_also_as_patterns() -> None:
 def test_everything_left_out_of_a_folder_has_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     touch("a/x.png", "a/.x.png", "a/.git/x", "a/y.color.png", "a/b/x.XCF", "a/b-color/x.png")
     touch("a/song.MOD", "a/x.mp4.vidcolor/plan", "other/x.png", "a/locked/x.png", "a/x.gif")
-    touch("a/x.psd", "a/x.NEF")
+    touch("a/x.psd", "a/x.NEF", "a/@eaDir/x.png/THUMB.png", "a/$RECYCLE.BIN/x.png")
     Path("a/M.MOD").write_bytes(b"\0\0\1\xba")
     Path("a/gone.mp4").symlink_to("nowhere.mp4")
     Path("a/gone").symlink_to("nowhere")
@@ -184,6 +210,8 @@ def test_everything_left_out_of_a_folder_has_a_reason(monkeypatch: pytest.Monkey
         "a/b-color": "from an earlier run",
         "a/y.color.png": "with the name of a result",
         "a/link": "linked",
+        "a/@eaDir": "of the system, with thumbnails or deleted files",
+        "a/$RECYCLE.BIN": "of the system, with thumbnails or deleted files",
         "a/locked": "unreadable: Permission denied",
         "a/pipe.mp4": "no regular file",
         "a/song.MOD": ".mod, but no MPEG film, as camcorders write",

@@ -72,7 +72,11 @@ def test_both_spellings_of_gray_from_are_accepted(reels: Path, column: str) -> N
         ),
         ("input,end\nfair.mkv,\nmill.mkv,soon\n", "row 2: end.*90.5"),
         ("input,mark\nmill.mkv,perhaps\n", "row 1: mark must be true or false, got 'perhaps'"),
-        ("input,device\nmill.mkv,cpu\n", "unknown column 'device'; use one of start, end"),
+        (
+            "input,device\nmill.mkv,cpu\n",
+            "unknown column 'device'; use one of input, output, start",
+        ),
+        ("input,out\nmill.mkv,a.mp4\n", "unknown column 'out'; did you mean 'output'"),
         ("input\nmill.mkv,x\n", "more cells than the header"),
         ("input,output\nmill.mkv,a.mp4\nfair.mkv,a.mp4\n", "is the output of both"),
         (

@@ -119,6 +119,15 @@ def test_folders_are_compared_by_name_and_the_rest_is_listed(
     assert vidcolor("compare", "a", "b", "-o", "out").code == 1
 
 
+def test_warnings_about_files_in_folders_name_the_result(vidcolor: Vidcolor) -> None:
+    for name, size in (("a/x.png", (32, 24)), ("b/x.png", (24, 32)), ("out.v1/other", (8, 8))):
+        Path(name).parent.mkdir()
+        Image.new("RGB", size).save(name, "PNG")
+    run = vidcolor("compare", "a", "b", "-o", "out.v1")
+    assert run.code == 0, run.err
+    assert run.err[0].startswith("warning: out.v1/x.png: A and B have different aspect ratios")
+
+
 def test_files_and_folders_are_not_mixed(vidcolor: Vidcolor, films: tuple[Path, Path]) -> None:
     Path("a").mkdir()
     run = vidcolor("compare", "a", films[1], "-o", "out")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.helpers.cli_runs import REPOSITORY, spawn, spawn_flat
+from vidcolor import cli
 from vidcolor.cli import console
 from vidcolor.cli.console import Console, format_table, to_single_line
 from vidcolor.progress import Progress
@@ -173,3 +174,17 @@ def test_closed_streams_are_no_error(streams: str) -> None:
     command = shlex.join([sys.executable, "-m", "vidcolor", "models", "list"])
     run = subprocess.run(f"{command} {streams}", shell=True, capture_output=True, text=True)
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is full")
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_full_disk_is_no_traceback(
+    stream: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, stream, full)
+        if stream == "stdout":
+            assert cli.run(["models", "list", "--json"]) == 1
+            assert capsys.readouterr().err.startswith("vidcolor: standard output: the disk is full")
+        else:
+            assert cli.run(["probe", "none.mov"]) == 1

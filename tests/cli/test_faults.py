@@ -137,6 +137,21 @@ FAULTS: dict[str, tuple[Callable[[FaultyFiles], Arguments], int, str]] = {
         2,
         "out.mp4: image format is not supported",
     ),
+    "color to a format for gray": (
+        lambda f: [f.photo(), "-o", "out.pgm"],
+        2,
+        "out.pgm: PGM stores gray only",
+    ),
+    "frames to a format for gray": (
+        lambda f: [f.frames("s/a_%d.png", 1, 2), "-o", "b_%d.pgm"],
+        2,
+        "b_%d.pgm: PGM stores gray only",
+    ),
+    "photo to a folder": (
+        lambda f: [f.photo("s/photo.jpg"), "-o", "s"],
+        2,
+        "s: is a directory; name a file in it or use --out-dir",
+    ),
     "output onto the source": (
         lambda f: [f.film(), "-o", "reel.mp4"],
         2,
@@ -179,6 +194,11 @@ FAULTS: dict[str, tuple[Callable[[FaultyFiles], Arguments], int, str]] = {
         "/proc/vidcolor",
     ),
     "unwritable folder, photo": (lambda f: [f.photo(), "-o", "/sys/out.jpg"], 1, "/sys"),
+    "name of the result is too long": (
+        lambda f: [f.photo(f"{'n' * 246}.jpg")],
+        1,
+        "the name is too long for this file system; choose a shorter output name",
+    ),
     "--out-dir is a file": (
         lambda f: [f.film(), "--out-dir", f.file("out")],
         2,

@@ -178,7 +178,8 @@ def test_unknown_suffix_and_file_as_directory_are_refused(tmp_path, source, expe
     )
     file = tmp_path / "file"
     file.write_text("")
-    assert "cannot be created" in expect_failure(source, file / "sub" / "out.mp4", OutputError)
+    message = expect_failure(source, file / "sub" / "out.mp4", OutputError)
+    assert f"{file}: is a file and no directory" in message
 
 
 def test_empty_time_range_is_refused(tmp_path, source, expect_failure):

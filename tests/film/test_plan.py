@@ -84,6 +84,19 @@ def test_language_of_a_timecode_track_is_not_named(clip):
     assert not [w for w in plan_warnings(source, "out.mxf") if "languages" in w]
 
 
+def test_title_and_dispositions_of_the_video_are_named(clip):
+    described = ("-metadata:s:v", "title=Main feature", "-disposition:v", "default+original")
+    source = clip("mkv", "mpeg2video", "yuv422p", *described, frames=2)
+    for name, lost in (
+        ("a.mxf", ["titles of streams that mxf cannot hold: Main feature of video stream 0",
+                   "dispositions that mxf cannot hold: original of video stream 0"]),
+        ("a.mov", ["dispositions that mov cannot hold: original of video stream 0"]),
+        ("a.mkv", []),
+    ):  # fmt: skip
+        named = [text for text in plan_warnings(source, name) if "titles" in text or "disp" in text]
+        assert named == [f"not kept: {text}" for text in lost]
+
+
 def test_interlaced_prores_in_mxf_is_named(clip):
     """FFmpeg's muxer describes ProRes as progressive."""
     source = clip("mkv", "ffv1", "yuv422p10le", frames=2, vf="setfield=tff")
@@ -114,10 +127,11 @@ def test_rounded_luma_is_announced(clip):
 
 def test_losses_of_an_image_sequence_are_announced(clip):
     source = clip(
-        "mkv", "ffv1", "yuv420p", "-map", "0", "-map", "1", "-c:a", "aac", vf="setsar=2/1",
-        inputs=TONE,
+        "mkv", "ffv1", "yuv420p", "-map", "0", "-map", "1", "-c:a", "aac",
+        "-metadata", "title=Film", vf="setsar=2/1", inputs=TONE,
     )  # fmt: skip
     assert plan_warnings(source, "out_%03d.png") == (
+        "not kept: tags that PNG cannot hold: title",
         "not kept: an image sequence holds no audio, subtitles or chapters",
         "the film has a pixel aspect ratio of 2:1; the images are written with square pixels",
     )

@@ -115,3 +115,13 @@ def test_shot_list_overrides_recognition(source, tmp_path):
     result, chroma = colorize(source, tmp_path / "out.mkv", shots=path)
     assert chroma[0] < 0.5 and min(chroma[1:]) > 5
     assert [(t.first_frame, t.confidence) for t in result.titles] == [(0, 1)]
+
+
+@pytest.mark.parametrize(("count", "damaged"), [(1, ()), (2, ()), (4, ()), (12, (0,))])
+def test_short_film_of_a_card_is_a_title(tmp_path, count, damaged):
+    frames = [make_card(seed=n, size=(192, 144)) for n in range(count)]
+    for n in damaged:  # a splice
+        frames[n][60:84] = 0.9
+    path = write_gray(tmp_path / "film.mkv", [np.rint(255 * f).astype(np.uint8) for f in frames])
+    shots = detect_film_shots(path, ColorizeOptions()).shots
+    assert [shot.kind for shot in shots] == ["title"]

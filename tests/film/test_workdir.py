@@ -42,6 +42,16 @@ def test_work_directory_is_beside_the_result_or_below_the_root(tmp_path):
     assert below != work_path(tmp_path / "b" / "out.mp4", tmp_path / "root")
 
 
+@pytest.mark.parametrize("has_root", [False, True])
+def test_work_directory_of_a_result_with_the_longest_name_can_be_created(tmp_path, has_root):
+    root = tmp_path / "root" if has_root else None
+    paths = [work_path(tmp_path / f"{letter * 251}.mp4", root) for letter in "ab"]
+    assert paths[0] != paths[1]
+    for path in paths:
+        with WorkDir(path).locked():
+            assert path.name.endswith(".vidcolor")
+
+
 @pytest.mark.slow
 def test_lock_is_exclusive_and_released(work):
     assert work.is_locked()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -222,6 +223,22 @@ def test_encoder_delay_of_aac_is_kept_at_all_sample_rates(clip, colored, rate):
         with av.open(str(path)) as container:
             sounds.append(np.hstack([f.to_ndarray() for f in container.decode(audio=0)]))
     assert np.array_equal(*sounds)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_pre_skip_of_opus_is_kept_if_it_is_long(clip, colored, tmp_path, suffix):
+    """Decoders drop these samples, so that the packets before them must not be left out."""
+    pre_skip, tone = 3840, ("-f", "lavfi", "-t", "0.6", "-i", "sine=440:r=48000")
+    data = bytearray(clip("mp4", "libx264", "yuv420p", "-map", "0", "-map", "1", "-c:a", "libopus",
+                          inputs=tone, frames=15, rate=Fraction(25)).read_bytes())  # fmt: skip
+    struct.pack_into(">H", data, data.index(b"dOps") + 6, pre_skip)
+    struct.pack_into(">i", data, data.rindex(b"elst") + 16, pre_skip)
+    source = tmp_path / "in.mp4"
+    source.write_bytes(data)
+    film = colored(source, suffix)
+    (before_s, before), (after_s, after) = read_samples(source), read_samples(film.path)
+    assert after_s == pytest.approx(before_s, abs=0.001)
+    assert len(before) - len(after) < 960, "less than one packet"
 
 
 def test_titles_that_mxf_does_not_store_are_named(clip, colored):

@@ -90,6 +90,17 @@ def test_crop_of_a_container_is_applied(clip, tmp_path, codec, pix_fmt, suffixes
         np.testing.assert_array_equal(cropped, full[:, top : top + 46, left : left + 74])
 
 
+@pytest.mark.parametrize(("height", "offset", "top"), [(46, 0, 10), (56, 0, 4), (47, 17, 16)])
+def test_crop_of_interlaced_video_begins_with_the_same_field(clip, tmp_path, height, offset, top):
+    """The clean apertures begin at the lines 9, 4 and 17. The offset is in half lines."""
+    options = ("-flags", "+ildct", "-field_order", "bb")
+    source = clip("mov", "prores_ks", "yuv422p10le", *options, frames=2, vf="setfield=bff")
+    path = add_clean_aperture(source, tmp_path / "a.mov", (74, 1, height, 1, 0, 1, offset, 2))
+    (full, _), (cropped, video) = read_luma(source), read_luma(path)
+    assert (video.height, video.field_order) == (height, 5)
+    np.testing.assert_array_equal(cropped, full[:, top : top + height, 11:85])
+
+
 @pytest.mark.slow
 def test_aspect_and_rotation_of_a_cropped_film_are_kept(clip, colored, tmp_path):
     rotated = tmp_path / "rotated.mp4"

@@ -136,6 +136,17 @@ def test_frames_of_avi_with_b_frames_have_a_constant_duration(clip, codec, optio
     assert np.diff([f.pts for f in frames]).tolist() == [1] * 19
 
 
+@pytest.mark.parametrize(("suffix", "codec"), [("m2v", "mpeg2video"), ("m1v", "mpeg1video")])
+def test_frames_of_raw_mpeg_start_at_zero_with_a_constant_duration(clip, suffix, codec):
+    path = clip(suffix, codec, "yuv420p", "-bf", "2", rate=25, frames=9)
+    frames, damage = read_frames(path)
+    assert damage.describe() == []
+    assert [f.pts * f.av_frame.time_base for f in frames] == [Fraction(n, 25) for n in range(9)]
+    start_s = Fraction(1, 5)
+    trimmed = VideoReader(path, probe(path).video, start_s=start_s).frames()
+    assert [f.pts for f in trimmed] == [f.pts for f in frames[5:]]
+
+
 @pytest.mark.parametrize(
     ("suffix", "codec"), [("mp4", "libx264"), ("avi", "mpeg4"), ("mpg", "mpeg2video")]
 )

@@ -23,8 +23,8 @@ class FaultyContainer:
     """A container whose demuxer raises at some packets, as PyAV does."""
 
     def __init__(self, packets):
-        self.format = type("Format", (), {"flags": 0})
-        self.streams = ()
+        self.format = type("Format", (), {"flags": 0, "name": "mov"})
+        self.streams, self.name = (), "removed.mov"
         self._packets = iter(packets)
 
     def demux(self, _streams):
@@ -118,6 +118,19 @@ def test_stream_that_begins_in_a_later_recording_continues_at_the_end_of_the_fir
     for packet in (*first, *(p for pair in pairs for p in pair)):
         corrector.correct(packet)
     assert [p.dts for p in video] == [p.dts for p in audio] == [25, 26]
+
+
+@pytest.mark.parametrize("is_joined", [False, True])
+def test_first_packet_of_a_stream_waits_for_the_next_of_another(is_joined):
+    """Audio is late in the file, or begins in the second recording, whose clock starts again."""
+    corrector = DiscontinuityCorrector()
+    video = [FakePacket(dts) for dts in ((0, 1, 2, 0, 1) if is_joined else range(5))]
+    audio = [FakePacket(dts, index=1) for dts in (1, 2)]
+    packets = [*video[:3], audio[0], video[3], audio[1], video[4]]
+    processed = [p for packet in packets for p in corrector.process(packet)] + corrector.finish()
+    assert processed == packets
+    assert [p.dts for p in video] == [0, 1, 2, 3, 4]
+    assert [p.dts for p in audio] == ([4, 5] if is_joined else [1, 2])
 
 
 def test_streams_of_which_one_is_unwrapped_stay_in_sync():
@@ -261,6 +274,60 @@ def test_damaged_packets_of_copied_streams_are_left_out():
     with pytest.raises(InputError, match=r"film\.ts: the packets of video before"):
         for dts in range(30, 60):
             muxer.mux(FussyTarget(range(30, 60)), FakePacket(dts, index=1), copy)
+
+
+def test_audio_before_zero_moves_the_film(clip, colored):
+    """MP4 would hide packets before 0."""
+    source = clip("mkv", "libx264", "yuv420p", "-map", "0", "-map", "1", "-c:a", "ac3",
+                  "-output_ts_offset", "-0.4", "-avoid_negative_ts", "disabled",
+                  inputs=TONE, frames=12, vf="setpts=PTS+0.5/TB")  # fmt: skip
+    film = colored(source, "mp4")
+    film.assert_same_streams("audio", 0.001)
+    audio = film.after.streams_of("audio")[0].packets
+    assert audio[0][0] == pytest.approx(0, abs=0.001)
+    film.assert_same_times(0.001)
+
+
+@pytest.mark.parametrize("is_live", [False, True])
+def test_joined_matroska_files_become_one_timeline(clip, colored, tmp_path, is_live):
+    """Programs that record a stream in parts join them. The timestamps of each part begin at 0."""
+    live = ("-f", "matroska", "-live", "1") if is_live else ()
+    part = clip("mkv", "mpeg4", "yuv420p", "-map", "0", "-map", "1", "-c:a", "pcm_s16le", *live,
+                inputs=("-f", "lavfi", "-t", "0.48", "-i", "sine=440:r=48000"),
+                frames=12, rate=Fraction(25))  # fmt: skip
+    joined = tmp_path / "joined.mkv"
+    joined.write_bytes(part.read_bytes() * 2)
+    film = colored(joined, "mp4")
+    assert film.after.times == [Fraction(n, 25) for n in range(24)]
+    with av.open(str(film.path)) as result:
+        assert sum(f.samples for f in result.decode(audio=0)) == 2 * 23040
+    assert any("timestamps jump 1 time(s)" in w for w in film.result.warnings)
+    assert not film.result.damaged
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options", "is_second"),
+    [
+        ("mp4", ("mpeg4",), True),
+        ("mov", ("mpeg4", "-movflags", "+faststart"), True),
+        ("flv", ("flv1",), True),
+        ("mp4", ("mpeg4", "-movflags", "+frag_keyframe+empty_moov"), False),
+        ("avi", ("mpeg4",), False),
+    ],
+)
+def test_second_film_that_is_not_read_is_named(clip, tmp_path, suffix, options, is_second):
+    """The parts of a stream for browsers are read as one film."""
+    codec, *more = options
+    data = clip(suffix, codec, "yuv420p", *more).read_bytes()
+    for count in (1, 2):
+        path = tmp_path / f"{count}.{suffix}"
+        path.write_bytes(data * count)
+        damage = DamageReport()
+        with open_input(path) as film:
+            assert list(demux_packets(film, [film.streams.video[0]], damage))
+        is_named = count == 2 and is_second
+        assert damage.has_second_film == damage.is_damaged == is_named
+        assert any("another film follows" in text for text in damage.describe()) == is_named
 
 
 @pytest.mark.slow

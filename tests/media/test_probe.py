@@ -6,8 +6,12 @@ from fractions import Fraction
 
 import pytest
 
+from tests.helpers.checks import read_film
+from vidcolor.film.api import colorize_film
+from vidcolor.film.plan import plan_film
 from vidcolor.media.preview import DisplayReader
 from vidcolor.media.probe import probe
+from vidcolor.options import ColorizeOptions
 
 PQ, HLG, BT709 = 16, 18, 1
 """Transfer characteristics in ITU-T H.273."""
@@ -53,3 +57,32 @@ def test_rotation_and_pixel_aspect_set_the_displayed_size(clip):
     source = clip("mkv", "ffv1", "yuv420p", vf="setsar=4/3")
     assert probe(source).video.sample_aspect_ratio == Fraction(4, 3)
     assert DisplayReader(source).size == (128, 64)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [("h264", "libx264"), ("hevc", "libx265"), ("m2v", "mpeg2video"), ("m1v", "mpeg1video")],
+)
+def test_raw_stream_has_the_rate_of_its_bitstream(clip, flat, tmp_path, suffix, codec):
+    rate = Fraction(30000, 1001)
+    source, target = clip(suffix, codec, "yuv420p", rate=rate, frames=9), tmp_path / "a.mov"
+    result = colorize_film(source, target, ColorizeOptions(), colorizer=flat)
+    film = read_film(target)
+    assert film.properties["rate"] == rate
+    assert film.times == [n / rate for n in range(9)]
+    assert not any("frame rate" in text for text in result.warnings)
+
+
+def test_assumed_rate_of_a_raw_stream_is_named(clip, tmp_path):
+    source = clip("mjpg", "mjpeg", "yuvj420p", frames=2)
+    warnings = plan_film(source, tmp_path / "a.mov", ColorizeOptions()).warnings
+    assert any("states no frame rate; assuming 25" in text for text in warnings)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [("mkv", "libx264"), ("ts", "mpeg2video"), ("flv", "flv")]
+)
+def test_irregular_keyframes_do_not_make_the_rate_variable(clip, suffix, codec):
+    options = ("-force_key_frames", "0,0.2,1,1.3")
+    video = probe(clip(suffix, codec, "yuv420p", *options, rate=Fraction(25), frames=40)).video
+    assert not video.variable_rate

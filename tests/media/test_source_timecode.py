@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from vidcolor.media.demux import open_input
 from vidcolor.media.probe import probe
+from vidcolor.media.source_timecode import find_timecode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from tests.helpers.checks import ColorizedFilm
     from tests.helpers.clips import ClipMaker
 
 NTSC_60 = Fraction(60000, 1001)
@@ -63,3 +67,50 @@ def test_timecode_of_another_frame_rate_is_converted(
     path = tmp_path / "a.mov"
     path.write_bytes(data)
     assert probe(path).video.timecode == expected
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "rate", "timecode", "expected"),
+    [
+        ("ts", "mpeg2video", Fraction(25), "10:00:00:00", "10:00:00:00"),
+        ("mpg", "mpeg1video", Fraction(24), "01:00:00:23", "01:00:00:23"),
+        ("mpg", "mpeg2video", Fraction(30000, 1001), "00:59:59;20", "00:59:59;20"),
+        ("mkv", "mpeg2video", Fraction(25), "10:00:00:00", "10:00:00:00"),
+        ("ts", "mpeg2video", Fraction(25), "00:00:00:00", None),
+    ],
+)
+def test_timecode_of_gop_headers_is_that_of_the_first_frame(
+    clip: ClipMaker, suffix: str, codec: str, rate: Fraction, timecode: str, expected: str | None
+) -> None:
+    options = ("-gop_timecode", timecode, "-bf", "2", "-g", "6")
+    video = probe(clip(suffix, codec, "yuv420p", *options, rate=rate)).video
+    assert video.timecode == expected
+
+
+@pytest.mark.parametrize("suffix", ["ts", "m2v"])
+def test_timecode_of_a_recording_that_begins_within_a_gop(
+    clip: ClipMaker, colored: Callable[..., ColorizedFilm], tmp_path: Path, suffix: str
+) -> None:
+    """The B-frames before its first I-frame, with number 6, cannot be decoded."""
+    options = ("-gop_timecode", "10:00:00:00", "-bf", "2", "-g", "6", "-sc_threshold", "0")
+    data = clip(suffix, "mpeg2video", "yuv420p", *options, rate=Fraction(25)).read_bytes()
+    path = tmp_path / f"a.{suffix}"
+    start = find_all(bytearray(data), b"\0\0\1\xb8")[1] - 64
+    path.write_bytes(data[start // 188 * 188 if suffix == "ts" else start :])
+    film = colored(path, "mov")
+    assert film.after.properties["timecode"] == "10:00:00:06"
+    assert len(film.after.frames) == 6
+
+
+def test_timecode_of_gop_headers_with_pulldown_is_ignored(clip: ClipMaker, tmp_path: Path) -> None:
+    """It counts 30 frames per second, of which the film has 24."""
+    source = clip("m2v", "mpeg2video", "yuv420p", "-gop_timecode", "10:00:00:00", rate=Fraction(24))
+    data = bytearray(source.read_bytes())
+    for at in find_all(data, b"\0\0\1\xb3"):
+        data[at + 7] = data[at + 7] & 0xF0 | 4
+    path = tmp_path / "a.m2v"
+    path.write_bytes(data)
+    with open_input(path) as container:
+        stream = container.streams.video[0]
+        assert find_timecode(path, container, stream, Fraction(24000, 1001)) is None
+        assert find_timecode(path, container, stream, Fraction(30000, 1001)) == "10:00:00:00"

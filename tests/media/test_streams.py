@@ -124,3 +124,13 @@ def test_timecode_is_kept(clip, colored, source, suffix):
     film = colored(path, suffix, purpose="editing")
     timecode = film.after.properties["timecode"] or film.after.tags.get("timecode")
     assert timecode == code
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mov"])
+def test_title_and_dispositions_of_the_video_are_kept(clip, colored, suffix):
+    described = ("-metadata:s:v", "title=Main feature", "-disposition:v", "default+original")
+    film = colored(clip("mkv", "libx264", "yuv420p", *described), suffix)
+    with av.open(film.path) as result:
+        stream = result.streams.video[0]
+        assert stream.metadata.get("title", stream.metadata.get("name")) == "Main feature"
+        assert suffix != "mkv" or stream.disposition & av.stream.Disposition.original

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 
 import pytest
@@ -20,6 +21,7 @@ CODECS = {
     "mov": (*H264, "-movflags", "+faststart+frag_keyframe+empty_moov"),
     "flv": ("flv1", "-g", "12", "-ar", "44100", "-c:a", "mp3"),
     "avi": ("mpeg4", "-g", "12", "-c:a", "mp3"),
+    "mxf": ("mpeg2video", "-g", "12", "-c:a", "pcm_s16le"),
     "wmv": ("wmv2", "-g", "12", "-c:a", "wmav2"),
     "ogv": ("libtheora", "-g", "12", "-c:a", "libvorbis"),
     "webm": ("libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus"),
@@ -73,8 +75,20 @@ def test_film_without_its_last_fragments_is_truncated(clip, tmp_path):
     truncated = tmp_path / "truncated.m4v"
     truncated.write_bytes(data[:last_fragment])
     assert find_damage(truncated) == [
-        f"the file is truncated: {seek_table - last_fragment} bytes are missing at its end"
+        f"the file is truncated: at least {seek_table - last_fragment} byte(s) are missing at its "
+        "end"
     ]
+
+
+@pytest.mark.parametrize(("duration_s", "is_cut"), [(9.0, False), (0.0, False), (2.4, True)])
+def test_duration_of_flv_may_be_stale(clip, tmp_path, duration_s, is_cut):
+    """Programs that cut or join films leave it unchanged. An incomplete tag is at a true end."""
+    data = bytearray(make(clip, "flv").read_bytes())
+    struct.pack_into(">d", data, data.index(b"duration") + 9, duration_s)
+    path = tmp_path / "film.flv"
+    path.write_bytes(data[: len(data) // 2] if is_cut else data)
+    assert count_missing_bytes(path) == (None if is_cut else 0)
+    assert any("truncated" in message for message in find_damage(path)) == is_cut
 
 
 @pytest.mark.parametrize("tag", ["00:00:02.400", "00:00:02.900", "00:00:09.000", "00:00:00.000"])

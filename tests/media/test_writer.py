@@ -87,8 +87,10 @@ def test_duration_of_the_last_frame_is_kept(clip, colored, tmp_path, suffix, opt
 
 
 def test_variable_frame_rate_is_rejected_by_mxf(clip, colored):
-    source = clip("mkv", "ffv1", "yuv420p", *PASSTHROUGH[:4], vf=ONE_LATE_PART, rate=Fraction(25))
-    with pytest.raises(OutputError, match="constant frame rate"):
+    """The time in the message counts from the first frame, as for ``--start``."""
+    source = clip("mkv", "ffv1", "yuv420p", *PASSTHROUGH[:4], "-output_ts_offset", "100",
+                  vf=ONE_LATE_PART, rate=Fraction(25))  # fmt: skip
+    with pytest.raises(OutputError, match=r"constant frame rate.* at 0\.216 s"):
         colored(source, "mxf", encoder="mpeg2video")
 
 

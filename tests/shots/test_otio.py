@@ -35,6 +35,15 @@ def test_list_is_read_back(tmp_path: Path) -> None:
     assert clips[0].source_range.start_time.to_timecode() == "01:00:00:00"
 
 
+def test_reel_name_is_that_of_an_edl_that_is_made_from_the_list(tmp_path: Path) -> None:
+    path, reel = tmp_path / "a.otio", "A001 Rolle"
+    write_shots(path, ShotList(SHOTS, 200), SourceFilm("reel.mov", RATE, reel=reel))
+    timeline = otio.adapters.read_from_file(str(path))
+    edl = otio.adapters.write_to_string(timeline, "cmx_3600", rate=float(RATE))
+    assert {line[5:15] for line in edl.splitlines() if line[:3].isdigit()} == {reel}
+    assert read_shots(path, RATE) == ShotList(SHOTS, 200)
+
+
 def test_timeline_of_another_program_is_read(tmp_path: Path) -> None:
     track = otio.schema.Track("V1", kind=otio.schema.TrackKind.Video)
     for item, length in ((otio.schema.Clip("a"), 50), (otio.schema.Gap(), 10)):

@@ -17,7 +17,13 @@ from hypothesis import strategies as st
 from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.shots.detector import Shot
 from vidcolor.shots.edl import SourceFilm
-from vidcolor.shots.shot_list import ShotList, format_rows, read_shots, write_shots
+from vidcolor.shots.shot_list import (
+    ShotList,
+    describe_variable_rate,
+    format_rows,
+    read_shots,
+    write_shots,
+)
 from vidcolor.timecode import Timecode
 
 SHOTS = (
@@ -206,6 +212,25 @@ def test_json_names_timecode_and_reel_of_the_film(tmp_path: Path) -> None:
     document = json.loads(path.read_text())
     assert (document["timecode"], document["reel"]) == ("01:00:00:00", "A001")
     assert read_shots(path).shots == SHOTS
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds", "is_named"),
+    [
+        ("a.edl", ("0.5", "1.501", "2.999", "4.54"), False),  # rounded, and a longer last frame
+        ("a.edl", ("0.5", "1.5", "3.5", "4.5"), True),
+        ("a.otio", ("0.5", "1.5", "3.5", "4.5"), True),
+        ("a.csv", ("0.5", "1.5", "3.5", "4.5"), False),
+    ],
+)
+def test_variable_frame_rate_is_named(name: str, seconds: tuple[str, ...], is_named: bool) -> None:
+    """A list for editing programs counts frames; the others have the times, too."""
+    shots = (Shot(0, 24, "start"), Shot(24, 60, "cut"), Shot(60, 96, "cut"))
+    shot_list = ShotList(shots, 96, tuple(map(Fraction, seconds)))
+    film = SourceFilm("reel.mkv", Fraction(24))
+    warnings = describe_variable_rate(Path(name), shot_list, film)
+    assert bool(warnings) == is_named
+    assert all("frame rate of the film varies" in text for text in warnings)
 
 
 def test_existing_list_is_kept_unless_forced(tmp_path: Path) -> None:

@@ -147,8 +147,12 @@ def test_loops_show_every_frame_of_a_shot_as_the_film_will(
                 else:
                     assert np.abs(frame.astype(int) - expected.astype(int)).mean() < 8
                     assert chroma > 8
+    # It still plays after the shot was changed.
+    film = studio.apply(studio.film(film["id"]), do="set-shot", shot=2, saturation=0.9)
+    assert film["shots"][1]["rev"] != rev
     served = studio.get(f"{url}.mp4", params={"rev": rev}, headers={"Range": "bytes=0-99"})
-    assert served.status_code in (206, 404)
+    assert (served.status_code, served.headers["x-revision"]) == (206, rev)
+    assert studio.get(f"{url}.mp4").status_code == 404
 
 
 def test_size_of_loops_is_even_and_limited() -> None:

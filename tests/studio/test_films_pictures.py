@@ -14,6 +14,8 @@ from tests.helpers.projects import CUT
 from tests.helpers.studio_films import FilmStudio, read_picture
 from vidcolor.media.preview import DisplayReader
 from vidcolor.project.api import Project
+from vidcolor.studio.compute.errors import ComputeError
+from vidcolor.studio.films import tasks
 from vidcolor.studio.films.tasks import encode_picture
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from vidcolor.colorizer import Colorizer
     from vidcolor.imaging.types import Rgb
+    from vidcolor.studio.compute.state import ComputeState
 
 
 @pytest.fixture
@@ -180,6 +183,72 @@ def test_colors_of_a_place(studio: FilmStudio, film: dict[str, Any]) -> None:
     assert answer["colors"] == []  # the generator of the test has no distribution
     for query in ({"x": 1.5, "y": 0}, {"x": 0}, {"x": "nan", "y": 0}):
         assert studio.get(url, params=query).status_code in (400, 422)
+
+
+def test_a_page_that_is_behind_gets_no_errors(
+    studio: FilmStudio, film: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shots move and hints vanish between what a page knows and what it asks for."""
+
+    def track(state: ComputeState, payload: dict[str, Any]) -> dict[str, Any]:
+        """Answer without the segmentation network, which takes seconds."""
+        document, frame = tasks._open(state, payload).document, payload["frame"]
+        rows = document.get_hints(document.find_shot(frame))
+        places = [{"hint": row.id, "x": None, "y": None, "found": False} for row in rows]
+        rev = tasks._make_rev(state, document, frame)
+        return {"frame": frame, "hints": places, "rev": rev}
+
+    monkeypatch.setitem(tasks.TASKS, "film.track", track)
+    url = f"/api/films/{film['id']}"
+    film = studio.apply(film, do="add-hint", frame=CUT + 2, x=0.5, y=0.5, color="#c03028")
+    rev, (first,) = film["shots"][1]["rev"], film["shots"][1]["hints"]
+
+    def read_tracks(number: int) -> dict[str, Any]:
+        response = studio.get(f"{url}/shots/{number}/tracks", params={"rev": rev, "count": 2})
+        assert response.status_code == 200
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    known = read_tracks(2)
+    assert [track["hint"] for track in known["tracks"]] == [first["id"]]
+    assert known["rev"] == rev
+    # A hint that is made again has another number.
+    film = studio.apply(film, do="remove-hint", id=first["id"])
+    film = studio.apply(film, do="add-hint", frame=CUT + 2, x=0.5, y=0.5, color="#c03028")
+    (again,) = film["shots"][1]["hints"]
+    assert film["shots"][1]["rev"] == rev and again["id"] != first["id"]
+    assert [track["hint"] for track in read_tracks(2)["tracks"]] == [again["id"]]
+    film = studio.apply(film, do="split", frame=3)
+    assert film["shots"][2]["rev"] == rev
+    assert [track["hint"] for track in read_tracks(2)["tracks"]] == [again["id"]]
+    film = studio.apply(film, do="merge", shot=2)
+    film = studio.apply(film, do="merge", shot=1)
+    assert read_tracks(2) == {"shot": 2, "rev": None, "tracks": []}
+    # The same for what was asked for before the film was changed.
+    decisions = studio.services.films.read_decisions(studio.services.films.table.get(film["id"]))
+    payload = {
+        "project": film["project"], "key": decisions.key, "decisions": decisions.packed, "shot": 1,
+        "count": 1, "lowest": 0.0, "shots": [1], "values": {"vividness": 0.5},
+    }  # fmt: skip
+    assert tasks.find_places(studio.state, payload)["rev"] is None
+    tasks.check_shots(studio.state, payload)
+
+
+def test_a_still_is_not_replaced_by_that_of_other_decisions(
+    studio: FilmStudio, film: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys: list[str | None] = []
+
+    async def call(*_: object, key: str | None = None, **__: object) -> None:
+        keys.append(key)
+        raise ComputeError("not here")
+
+    monkeypatch.setattr(studio.services.compute, "call", call)
+    url = f"/api/films/{film['id']}/frames/1?prefetch=true"
+    for _ in range(2):
+        assert studio.get(url).status_code == 503
+        film = studio.apply(film, do="approve", shot=2)
+    assert len(set(keys)) == 2 and None not in keys
 
 
 def test_missing_frames_and_shots_are_named(studio: FilmStudio, film: dict[str, Any]) -> None:

@@ -140,7 +140,9 @@ class Items:
         archive = studio.post("/api/archives", json={"photos": [photo_id]}).json()
         services.films.table.set_result(film_id, film, 1)
         locate_report(services.films.get(film_id, client), "html").touch()
-        loop, _ = services.films.find_loop(services.films.get(film_id, client), 1, "color", ".mp4")
+        row = services.films.get(film_id, client)
+        _, rev = services.films.find_shot(row, 1, None)
+        loop = services.films.locate_loop(row, rev, "color", ".mp4")
         loop.parent.mkdir(parents=True)
         loop.touch()
         self.values = {

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from tests.helpers.flat import flat_colorizer
 from tests.helpers.studio_photos import Photos, encode, make_scene
 from vidcolor.colorizer import Colorizer
+from vidcolor.errors import InputError
 from vidcolor.media.stills import types as still_types
 from vidcolor.photo import colorize_photo
 from vidcolor.studio.compute.client import (
@@ -19,6 +20,7 @@ from vidcolor.studio.compute.client import (
     PRIORITY_CLICK,
     PRIORITY_VIEW,
 )
+from vidcolor.studio.compute.errors import ComputeError
 from vidcolor.studio.compute.outlines import trace_outline
 from vidcolor.studio.compute.state import ComputeState
 from vidcolor.studio.errors import ApiError
@@ -124,6 +126,39 @@ def test_photos_are_listed_while_others_are_deleted(photos):
             list(pool.map(lambda _: photos.service.list(client), range(3)))
         deleted.result()
     assert photos.service.list(client) == []
+
+
+def test_photos_that_are_gone_are_no_errors_for_a_page(photos, monkeypatch):
+    ids = [photos.upload(f"{n}.png", encode(make_scene(60 + n))) for n in range(3)]
+    photos.service.delete(ids[0], "test")
+    listed = photos.app.get("/api/photos", params={"id": ids[:2]}).json()
+    assert [photo["id"] for photo in listed] == [ids[1]]
+
+    async def delete_first(*_, **__):
+        photos.service.delete(ids[1], "test")
+        raise InputError("no such file")
+
+    monkeypatch.setattr(photos.compute, "call", delete_first)
+    assert photos.get(ids[1], "/image").status_code == 404
+
+
+def test_requests_of_two_pages_do_not_replace_each_other(photos, monkeypatch):
+    photo = photos.upload("mill.png", encode(make_scene()))
+    keys = []
+
+    async def call(task, payload, *, priority, key=None):
+        keys.extend([key] if key and key.startswith(("image", "colors", "region", "sugg")) else [])
+        raise ComputeError("not here")
+
+    monkeypatch.setattr(photos.compute, "call", call)
+    paths = [("/image", {"w": 320}), ("/colors", {"x": 0.2, "y": 0.3}), ("/suggestions", {}),
+             ("/region", {"x": 0.2, "y": 0.3})]  # fmt: skip
+    for saturation in (1, 2):
+        photos.change(photo, "set", saturation=saturation)
+        for path, query in paths:
+            assert photos.get(photo, path, **query).status_code == 503
+    # Those without a key neither replace others nor share their run.
+    assert len(keys) == len(set(keys)) == 4
 
 
 def test_a_change_without_an_effect_makes_no_revision(photos):

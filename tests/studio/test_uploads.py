@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -127,6 +129,19 @@ def test_canceled_upload_is_deleted(studio_app: StudioApp) -> None:
     assert studio_app.request("DELETE", url).status_code == 204
     assert list_directories(studio_app) == set()
     assert list_audit(studio_app) == [("upload-deleted", "canceled")]
+
+
+def test_a_cancellation_waits_for_the_part_that_is_being_written(studio_app: StudioApp) -> None:
+    """A page that gives up closes the request with a part, and cancels the upload at once."""
+    url = begin(studio_app)
+    service = studio_app.services.uploads
+    with contextlib.ExitStack() as writing:
+        writing.enter_context(service._reserved(url.rpartition("/")[2]))
+        timer = threading.Timer(0.1, writing.pop_all().close)
+        timer.start()
+        assert studio_app.request("DELETE", url).status_code == 204
+        timer.join()
+    assert list_directories(studio_app) == set()
 
 
 def test_limits_of_number_and_size(tmp_path: Path) -> None:

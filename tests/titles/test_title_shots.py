@@ -62,6 +62,16 @@ def test_countdown_is_a_title():
     assert len(examine(frames).find_titles(make_shots(0, 36))) == 1
 
 
+def test_less_confidence_is_enough_if_nothing_moves():
+    frames = [make_card(0.3, 0.42, 0.035, seed) for seed in range(20)]
+    detector = examine(frames)
+    (sample,) = detector._samples
+    detector._samples[:] = [sample._replace(confidence=0.75)]
+    shots = make_shots(0, 20)
+    assert detector.find_titles(shots) == ()
+    assert len(detector.find_titles(shots, still={0})) == 1
+
+
 def test_blank_leader_is_a_title():
     noise = np.random.default_rng(0).normal(0.4, 0.01, (240, 320)).astype(np.float32)
     assert len(examine([noise] * 30).find_titles(make_shots(0, 30))) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 import re
@@ -45,6 +46,11 @@ _PACK_START_CODE = b"\0\0\1\xba"
 """First bytes of an MPEG program stream (ISO/IEC 13818-1)."""
 _EXCERPT_NAME = re.compile(re.escape(EXCERPT_SUFFIX) + r"\d+(-\d+)?$")
 _HIDDEN, _RESULT = "hidden", "from an earlier run"
+_SYSTEM_FOLDERS = {
+    *("@eadir", "#recycle", "@recycle", "@recently-snapshot", "#snapshot"),  # of network storage
+    *("$recycle.bin", "system volume information", "__macosx"),
+}
+"""Lower-case names of folders in which systems keep thumbnails, old versions and deleted files."""
 _RESULT_NAME = "with the name of a result; to colorize such a file, name it as an input"
 
 
@@ -97,10 +103,20 @@ def _expand_glob(path: Path) -> list[Path]:
     if path.exists() or is_sequence_pattern(path) or not glob.has_magic(str(path)):
         return [path]
     root = Path(path.anchor)
-    matches = sorted(root.glob(str(path.relative_to(path.anchor))))
+    # As in a shell, only a dot in the pattern matches the first dot of a hidden name.
+    dotted = [part for part in path.parts if part.startswith(".")]
+    matches = [
+        match
+        for match in sorted(root.glob(str(path.relative_to(path.anchor))))
+        if all(_matches_any(name, dotted) for name in match.parts if name.startswith("."))
+    ]
     if not matches:
         raise InputError(f"{path}: no file matches this pattern")
     return matches
+
+
+def _matches_any(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
 
 
 def _assign_hints(tasks: Sequence[Task], options: ColorizeOptions) -> list[Task]:
@@ -176,14 +192,17 @@ def _tasks_in_folder(
         root = Path(os.path.relpath(root))
     if root.resolve() == resolved:
         raise UsageError(f"{root}: is the folder of the sources; use another --out-dir")
-    tasks: list[Task] = []
-    used_targets: set[Path] = set()
     omissions: list[LeftOut] = []
-    for kind, path in _find_sources(folder, root, omissions):
-        task = _task_in_folder(kind, path, folder, root, options)
-        if task.target in used_targets:  # reel.avi and reel.mpg would both become reel.mp4
-            name = f"{task.target.stem}.sequence" if kind == "sequence" else path.name
-            target = task.target.with_name(f"{name}{task.target.suffix}")
+    sources = _find_sources(folder, root, omissions)
+    found = [_task_in_folder(kind, path, folder, root, options) for kind, path in sources]
+    tasks: list[Task] = []
+    # A source keeps the target that has its own name, also if scan.bmp joins scan.png later.
+    used_targets = {task.target for task in found if task.target.name == task.source.name}
+    for task in found:
+        is_used = task.target in used_targets and task.target.name != task.source.name
+        if is_used:  # reel.avi and reel.mpg would both become reel.mp4
+            stem = f"{task.target.stem}.sequence" if task.kind == "sequence" else task.source.name
+            target = task.target.with_name(f"{stem}{task.target.suffix}")
             task = replace(task, target=target)
         used_targets.add(task.target)
         tasks.append(task)
@@ -271,6 +290,8 @@ def _find_folder_omission(path: Path) -> tuple[str, bool] | None:
     """Return why a folder is left out and whether this is expected; None if it is searched."""
     if path.name.startswith("."):
         return _HIDDEN, True
+    if path.name.lower() in _SYSTEM_FOLDERS:
+        return "of the system, with thumbnails or deleted files", True
     if path.name.endswith(WORK_SUFFIX):
         has_project = path.with_name(f"{path.name}.json").exists()
         return "cache of a project" if has_project else "with unfinished work", True

@@ -82,7 +82,8 @@ def _make_tasks(
     columns = list_columns(type(options))
     for key in values:
         if key not in columns:
-            raise UsageError(f"{location}: unknown column {key!r}{suggest(key, list(columns))}")
+            known = ["input", "output", *columns]
+            raise UsageError(f"{location}: unknown column {key!r}{suggest(key, known)}")
     given = [columns[key] for key in values]
     for field in given:
         if given.count(field) > 1:

@@ -151,11 +151,11 @@ def list_source_files(source: Path) -> Sequence[Path]:
 
 def _list_files(target: Path) -> Sequence[Path]:
     """Return the files of a result; empty if there is none."""
-    if target.exists() or not is_sequence_pattern(target):
-        return [target] if target.is_file() else []
     try:
+        if target.exists() or not is_sequence_pattern(target):
+            return [target] if target.is_file() else []
         return list(find_sequence(target).files.values())
-    except InputError:
+    except (InputError, OSError):  # such as a name that is too long, which is refused later
         return []
 
 

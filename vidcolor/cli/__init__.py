@@ -108,9 +108,9 @@ def main(colorizer_factory: ColorizerFactory | None = None) -> None:
     try:
         sys.stdout.flush()
     except OSError as error:  # Python would print the error again at exit
-        if not is_closed_pipe(error):
-            raise
         discard_output(sys.stdout)
+        if not is_closed_pipe(error):
+            code = _print_error(Console(), f"standard output: {error.strerror}", EXIT_FAILURE)
     exit_process(code)
 
 

@@ -131,7 +131,7 @@ def _compare_folders(
             raise UsageError(f"{path}: is no folder; compare only files or only folders")
         if out.resolve().is_relative_to(path.resolve()):
             raise UsageError(f"{out}: is in a folder of the sources; use another --out")
-    if out.is_file() or out.suffix:
+    if out.is_file() or (out.suffix and not out.is_dir()):
         raise UsageError(f"{out}: must be a folder to compare folders; --suffix sets the format")
     check_format("--suffix", options.suffix or ".png", options, len(folders))
     found = match_folders(folders)
@@ -169,7 +169,7 @@ def _warn_of_unused_options(
 
 def _print_result(comparison: Comparison, console: Console) -> None:
     for warning in comparison.warnings:
-        console.warn(warning)
+        console.warn(warning, comparison.target)
     console.event(
         "done",
         kind=comparison.kind,

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
-from vidcolor.errors import UsageError, VidcolorError
+from vidcolor.errors import OutputError, UsageError, VidcolorError
+from vidcolor.fileio import describe_os_error
 from vidcolor.system import is_closed_pipe
 from vidcolor.timecode import format_duration
 
@@ -295,17 +296,21 @@ def _terminal_columns() -> int:
 
 
 def _echo(text: str, err: bool = False) -> None:
-    """Print a line; ignore a closed pipe, as in `| head`."""
+    """Print a line; ignore a closed pipe, as in `| head`, and faults of standard error.
+
+    Raises:
+        OutputError: standard output cannot be written. Further lines are discarded.
+    """
     try:
         typer.echo(text, err=err)
     except OSError as error:
-        if not is_closed_pipe(error):
-            raise
         discard_output(sys.stderr if err else sys.stdout)
+        if not err and not is_closed_pipe(error):
+            raise OutputError(f"standard output: {describe_os_error(error)}") from error
 
 
 def discard_output(stream: TextIO) -> None:
-    """Redirect a stream whose reader has closed the pipe to the null device."""
+    """Redirect a stream that cannot be written to the null device."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)

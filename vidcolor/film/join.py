@@ -94,6 +94,7 @@ def _open_writer(
                     plan.end_s,
                     audio_start=start_s if must_align or plan.start_s is not None else None,
                     audio_end=end_s if must_align else None,
+                    video_index=plan.video.index,
                 )
             )
             tags = read_content_tags(plan.info.path)

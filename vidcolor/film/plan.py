@@ -31,7 +31,7 @@ from vidcolor.media.sequence import (
     is_sequence_pattern,
 )
 from vidcolor.media.sequence_reader import DEFAULT_FPS, probe_sequence
-from vidcolor.media.stills.formats import STILL_SUFFIXES
+from vidcolor.media.stills.formats import STILL_SUFFIXES, find_output_format
 from vidcolor.media.stream_plan import plan_streams
 from vidcolor.media.streams import (
     StreamDecision,
@@ -131,6 +131,11 @@ def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
     streams = plan_streams(source, encoder.container, options.sound)
     warnings = _warn_about_video(info.video, encoder, options)
     warnings += filter(None, [describe_repeats(source), describe_ordered_chapters(source)])
+    if not info.declares_rate:
+        warnings.append(
+            f"states no frame rate; assuming {info.video.rate} frames per second; for another, "
+            f"first run: mkvmerge --default-duration 0:RATEfps -o copy.mkv {source.name}"
+        )
     if encoder.muxer == SEQUENCE_MUXER:
         warnings += _warn_about_images(info, streams, target)
     else:
@@ -150,6 +155,7 @@ def plan_sequence(sequence: ImageSequence, target: Path, options: ColorizeOption
         warnings.append(_COLOR_WARNING)
     if encoder.muxer != SEQUENCE_MUXER:
         lost = _list_lost_conform_data(info.video, encoder.container.holds, encoder.muxer)
+        lost += _list_lost_video_data(info.video, encoder)
         warnings += [f"not kept: {text}" for applies, text in lost if applies]
     return _make_plan(info, target, encoder, (), options, warnings)
 
@@ -200,8 +206,7 @@ def _plan_encoder(video: VideoInfo, target: Path, options: ColorizeOptions) -> E
     is_converted = options.range not in (None, "source")
     if options.encoder or options.encoder_options or options.pix_fmt or is_converted:
         raise UsageError("--encoder, --pix-fmt and --range apply to films, not to image sequences")
-    if missing := STILL_SUFFIXES[target.suffix.lower()].missing_module:
-        raise UsageError(f"{target}: {missing}")
+    find_output_format(target)
     # Images hold R'G'B', so chroma is needed at full resolution.
     bits = video.coding.bits
     layout = get_pixel_layout("yuv444p" if bits == 8 else f"yuv444p{bits}le")
@@ -212,20 +217,24 @@ def _plan_encoder(video: VideoInfo, target: Path, options: ColorizeOptions) -> E
 def _warn_about_video(
     video: VideoInfo, encoder: EncoderPlan, options: ColorizeOptions
 ) -> list[str]:
-    lost = describe_lost_side_data(encoder.encoder, video.side_data, video.hdr_metadata)
-    side_data = ", ".join(lost)
+    lost = _list_lost_video_data(video, encoder)
     rounds_timestamps = encoder.container.time_base and not _has_millisecond_timestamps(video)
     rows = (
         (video.tint == "color" and not options.trust, _COLOR_WARNING),
-        (video.is_transparent, "not kept: the alpha plane"),
+        *((applies, f"not kept: {text}") for applies, text in lost),
         (video.crop, f"the picture is cropped to {video.width}x{video.height}, as the container "
          "states"),
-        (side_data, f"not kept: {side_data}"),
         (video.tags.transfer in HDR_TRANSFERS,
          "the film is HDR; it is colorized as SDR, and its HDR tags are kept"),
         (rounds_timestamps, "Matroska rounds timestamps to 1 ms; mp4 and mov keep them exactly"),
     )  # fmt: skip
     return [text for applies, text in rows if applies]
+
+
+def _list_lost_video_data(video: VideoInfo, encoder: EncoderPlan) -> list[tuple[object, str]]:
+    """Return what frames have beside luma and the encoder does not write."""
+    lost = describe_lost_side_data(encoder.encoder, video.side_data, video.hdr_metadata)
+    return [(video.is_transparent, "the alpha plane"), (lost, ", ".join(lost))]
 
 
 def _has_millisecond_timestamps(video: VideoInfo) -> bool:
@@ -252,17 +261,17 @@ def _warn_about_streams(
         f"{tag} (stored as {code})" if code else tag
         for tag, code in find_shortened_languages(filter(None, kept), container).items()
     )
+    described = [s for s in info.streams if s.index == info.video.index]
+    described += [s.stream for s in streams if s.kept]
     roles = ", ".join(
-        f"{role} of {s.stream.kind} stream {s.stream.index}"
-        for s in streams
-        if s.kept
-        for role in find_lost_roles(s.stream, container)
+        f"{role} of {stream.kind} stream {stream.index}"
+        for stream in described
+        for role in find_lost_roles(stream, container)
     )
     titles = ", ".join(
-        f"{s.stream.title} of {s.stream.kind} stream {s.stream.index}"
-        for s in streams
-        if s.kept and s.stream.kind != "data" and s.stream.title
-        if "titles" not in container.holds
+        f"{stream.title} of {stream.kind} stream {stream.index}"
+        for stream in described
+        if stream.kind != "data" and stream.title and "titles" not in container.holds
     )
     rows = (
         *((not s.kept, f"{s.stream.kind} stream {s.stream.index}: {s.note}") for s in streams),
@@ -303,8 +312,10 @@ def _warn_about_images(
     video, aspect = info.video, info.video.sample_aspect_ratio or Fraction(1)
     still_format = STILL_SUFFIXES[target.suffix.lower()]
     lost = _list_lost_conform_data(video, still_format.stores, still_format.label)
+    tags = ", ".join(sorted(filter_content_tags(info.tags)))
     rows = (
         *((applies, f"not kept: {text}") for applies, text in lost),
+        (tags, f"not kept: tags that {still_format.label} cannot hold: {tags}"),
         (info.num_chapters or any(s.stream.kind != "data" for s in streams),
          "not kept: an image sequence holds no audio, subtitles or chapters"),
         *((s.stream.kind == "data" and "timecode" not in s.note,

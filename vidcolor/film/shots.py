@@ -28,7 +28,12 @@ from vidcolor.shots.sheet import (
     check_sheet_length,
     write_sheet,
 )
-from vidcolor.shots.shot_list import SUFFIXES, ShotList, write_shots
+from vidcolor.shots.shot_list import (
+    SUFFIXES,
+    ShotList,
+    describe_variable_rate,
+    write_shots,
+)
 from vidcolor.timecode import format_time
 
 if TYPE_CHECKING:
@@ -126,9 +131,7 @@ def detect_film_shots(
     shots = replace(shots, shots=titles.set_kinds(shots.shots))
     if not shots.num_frames:
         raise InputError(f"{source}: no frame could be read between --start and --end")
-    for text in warn_about_end(video, options.end, shots.times[-1]):
-        if warn is not None:
-            warn(text)
+    warnings = [*warn_about_end(video, options.end, shots.times[-1])]
     if out is not None:
         start_pts = (video.start_pts or 0) + round(shots.times[0] / video.time_base)
         film = SourceFilm(
@@ -138,6 +141,10 @@ def detect_film_shots(
             video.reel,
         )
         write_shots(out, shots, film, options.force)
+        warnings += describe_variable_rate(out, shots, film)
+    for text in warnings:
+        if warn is not None:
+            warn(text)
     if sheet is not None:
         # The middle of a shot is known only after detection, so the film is decoded again.
         check_sheet_length(sheet, shots)

@@ -13,12 +13,19 @@ from vidcolor.imaging.resize import resize_area
 from vidcolor.media.preview import render_source_rgb
 from vidcolor.titles.burnt_in import BurntInDetector
 from vidcolor.titles.card import get_card_shape
-from vidcolor.titles.extension import SIGNATURE_SHAPE, compute_signature, extend_titles
+from vidcolor.titles.extension import (
+    SIGNATURE_SHAPE,
+    SIGNATURE_SIZE,
+    compute_signature,
+    extend_titles,
+    is_still,
+)
 from vidcolor.titles.shots import SAMPLE_STRIDE, TitleDetector
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from vidcolor.imaging.types import FloatArray
     from vidcolor.media.decode import Frame
     from vidcolor.media.probe import VideoInfo
     from vidcolor.options import ColorizeOptions, Titles
@@ -41,6 +48,9 @@ class TitleSpan:
     """Confidence that the frames show a title, 0 to 1; 1 if a shot list says so."""
 
 
+MEDIAN_FRAMES = 3
+"""Number of consecutive frames whose median is examined. Dust, scratches and splices are not in it.
+"""
 SIGNATURE_STRIDE = 4
 """Distance of the pixels from which the signature of a frame is computed."""
 TINT_SIZE = (320, 240)
@@ -82,6 +92,8 @@ class FilmTitles:
         self._video, self._mode = video, mode
         self._detector, self._text_detector = TitleDetector(), BurntInDetector()
         self._signatures = bytearray()
+        self._waiting: list[FloatArray] = []
+        self._index, self._ab = 0, (0.0, 0.0)
         self._shape = get_card_shape(video.height, video.width)
 
     def feed(self, index: int, frame: Frame) -> None:
@@ -92,15 +104,39 @@ class FilmTitles:
         pixels = np.ascontiguousarray(frame.luma[::SIGNATURE_STRIDE, ::SIGNATURE_STRIDE])
         means = resize_area(pixels, SIGNATURE_SHAPE)  # as code values, which is fast
         self._signatures += compute_signature(video.coding.luma_to_unit(means))
-        if index % SAMPLE_STRIDE:
+        if index % SAMPLE_STRIDE >= MEDIAN_FRAMES:
             return
         unit = video.coding.luma_to_unit(resize_area(frame.luma, self._shape))
-        ab = (0.0, 0.0)
-        if self._mode == "tint" and video.tint != "gray":
-            ab = measure_mean_tint(render_source_rgb(frame, video, TINT_SIZE))
         upright = np.ascontiguousarray(video.geometry.to_upright(unit))
-        self._detector.feed(index, upright, ab)
-        self._text_detector.feed(upright)
+        if index % SAMPLE_STRIDE == 0:
+            self._index, self._ab = index, self._measure_tint(frame)
+            self._text_detector.feed(upright)
+        self._waiting.append(upright)
+        if len(self._waiting) == MEDIAN_FRAMES:
+            self._examine_median()
+
+    def _measure_tint(self, frame: Frame) -> tuple[float, float]:
+        """Return the mean a*, b* of a frame in the source; 0 if it is not needed."""
+        if self._mode != "tint" or self._video.tint == "gray":
+            return 0.0, 0.0
+        return measure_mean_tint(render_source_rgb(frame, self._video, TINT_SIZE))
+
+    def _examine_median(self) -> None:
+        """Examine the median of the frames that wait, as the middle one of them.
+
+        Behind a cut it shows the shot of the middle one.
+        """
+        if not self._waiting:
+            return
+        frames = self._waiting if len(self._waiting) == MEDIAN_FRAMES else self._waiting[:1]
+        first, *others = frames
+        median = first
+        if others:  # much faster than np.median
+            second, third = others
+            low, high = np.minimum(first, second), np.maximum(first, second)
+            median = np.maximum(low, np.minimum(high, third))
+        self._detector.feed(self._index + len(others) // 2, median, self._ab)
+        self._waiting = []
 
     def examine(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Yield all frames of the film, and examine those that are due."""
@@ -112,7 +148,18 @@ class FilmTitles:
         """Return the titles among all shots of the film, after all frames were examined."""
         if self._mode == "color":
             return ()
-        return extend_titles(self._detector.find_titles(shots), bytes(self._signatures))
+        return extend_titles(self._recognize(shots), bytes(self._signatures))
+
+    def _recognize(self, shots: Sequence[Shot]) -> tuple[Title, ...]:
+        self._examine_median()  # a film can end before all frames for it were there
+        signatures = bytes(self._signatures)
+        ends = [shot.boundary for shot in shots[1:]] + [len(signatures) // SIGNATURE_SIZE]
+        still = {
+            shot.boundary
+            for shot, end in zip(shots, ends, strict=True)
+            if is_still(signatures, shot.boundary, end)
+        }
+        return self._detector.find_titles(shots, still=still)
 
     def find_burnt_in_text(self) -> tuple[BurntInText, ...]:
         """Return the text at the same place in all frames, after all frames were examined."""
@@ -120,7 +167,7 @@ class FilmTitles:
 
     def set_kinds(self, shots: Sequence[Shot]) -> tuple[Shot, ...]:
         """Return all shots of the film with their kinds."""
-        firsts = {title.first for title in self._detector.find_titles(shots)}
+        firsts = {title.first for title in self._recognize(shots)}
         return tuple(
             replace(shot, kind="title" if shot.boundary in firsts else "picture") for shot in shots
         )

@@ -28,10 +28,12 @@ from pydantic import with_config
 
 from vidcolor.errors import BusyError, OutputError
 from vidcolor.fileio import (
+    MAX_NAME_BYTES,
     atomic_output,
     check_target_url,
     describe_os_error,
     sha256_file,
+    shorten_name,
     temporary_path,
 )
 from vidcolor.schema import STORED, dump_json, load_json
@@ -57,12 +59,14 @@ _LOCK_TIMEOUT_S = 0.5
 
 def work_path(target: Path, root: Path | None) -> Path:
     """Return the path of a result's work directory: in `root`, or else beside the result."""
-    if root is None:
-        return target.parent / f"{target.name}{SUFFIX}"  # the name of "." is empty
-    check_target_url(root)
-    # The digest distinguishes results of the same name in different directories.
-    absolute = os.fsencode(target.parent.resolve() / target.name)
-    return root / f"{target.name}-{hashlib.sha256(absolute).hexdigest()[:8]}{SUFFIX}"
+    suffix = SUFFIX
+    if root is not None:
+        check_target_url(root)
+        # The digest distinguishes results of the same name in different directories.
+        absolute = os.fsencode(target.parent.resolve() / target.name)
+        suffix = f"-{hashlib.sha256(absolute).hexdigest()[:8]}{SUFFIX}"
+    name = shorten_name(target.name, MAX_NAME_BYTES - len(suffix))  # that of "." is empty
+    return (root or target.parent) / f"{name}{suffix}"
 
 
 def is_work_dir(path: Path) -> bool:

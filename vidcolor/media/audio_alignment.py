@@ -66,6 +66,10 @@ class AudioAligner:
             self._next = round((self._start or 0) * like.sample_rate)
         yield from self.insert_silence(like, round(end_s * like.sample_rate) - self._next)
 
+    def measure_excess_s(self, end_s: Fraction, rate: int) -> float:
+        """Return by how many seconds the samples so far, with this rate, exceed `end_s`."""
+        return float(Fraction(self._next or 0, rate) - end_s)
+
     def insert_silence(self, like: av.AudioFrame, samples: int) -> Iterator[av.AudioFrame]:
         """Yield silence with the format, layout and rate of a frame, after the previous frame."""
         while samples > 0:

@@ -19,6 +19,9 @@ CLOCK_PERIOD_S = Fraction(2**33, 90000)
 MAX_LATE_START_S = 3
 """Maximum time by which a packet comes later in the file than packets of other streams with the
 same DTS, in seconds. Otherwise it belongs to another recording or program."""
+MAX_CERTAIN_DELAY_S = Fraction(1, 2)
+"""Maximum delay of the first packet of a stream, as in `MAX_LATE_START_S`, that decides to which of
+two recordings it belongs, in seconds."""
 SAME_CLOCK_TOLERANCE_S = Fraction(1)
 """Maximum difference from the expected DTS of a packet that continues a clock, in seconds."""
 
@@ -74,8 +77,46 @@ class DiscontinuityCorrector:
         """Start of the first timeline; None once a stream is on it."""
         self._last_dts_s = start_s
         """DTS of the last packet of video or audio as stored in the file, in seconds."""
+        self._undecided: list[av.Packet[Any]] = []
+        """Packets of streams that begin; see `process`."""
         self._end = start_s
         """Latest end of a packet so far, in corrected seconds; None before the first."""
+
+    def process(self, packet: av.Packet[Any]) -> list[av.Packet[Any]]:
+        """Correct a packet, and return the packets whose timestamps are final, in file order.
+
+        If the first packet of a stream is later in the file than others with the same DTS, it may
+        be the first of another recording. The next packet of another stream then decides this.
+        """
+        if self._is_undecided(packet):
+            self._undecided.append(packet)
+            return []
+        if packet.dts is None and not packet.size:  # The stream ends.
+            return [*self.finish(), packet]
+        self.correct(packet)
+        if packet.stream.index not in self._clocks:
+            return [packet]
+        return [*self.finish(), packet]
+
+    def finish(self) -> list[av.Packet[Any]]:
+        """Correct and return the packets that were undecided."""
+        packets, self._undecided = self._undecided, []
+        for packet in packets:
+            self.correct(packet)
+        return packets
+
+    def _is_undecided(self, packet: av.Packet[Any]) -> bool:
+        index = packet.stream.index
+        if any(index == undecided.stream.index for undecided in self._undecided):
+            return True
+        is_first = packet.stream.type in ("video", "audio") and index not in self._clocks
+        if not is_first or packet.dts is None or packet.time_base is None or not self._clocks:
+            return False
+        dts_s = packet.dts * Fraction(packet.time_base) + self._find_wrap_s(packet)
+        timeline = self._find_timeline(dts_s)
+        if timeline is None:
+            return False
+        return dts_s < self._list_next_dts_s()[timeline] - MAX_CERTAIN_DELAY_S
 
     def correct(self, packet: av.Packet[Any]) -> None:
         """Move the timestamps of a packet to the continuous timeline."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -26,6 +26,8 @@ _PIXEL_CROP = {0x54CC: "left", 0x54DD: "right", 0x54BB: "top", 0x54AA: "bottom"}
 """Matroska's PixelCrop elements (RFC 9559, section 5.1.4.1.28)."""
 _SAMPLE_ENTRY_BYTES = 78
 """Length of the fields of a VisualSampleEntry before its boxes (ISO/IEC 14496-12, 12.1.3)."""
+_PROGRESSIVE = (0, 1)
+"""FFmpeg's `AVFieldOrder` codes of an unknown order and of progressive video."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def read_crop(
     """Return the cropping that a Matroska, MP4 or MOV file states for a stream.
 
     Returns:
-        None if it states none.
+        None if it states none. The number of lines that interlaced video loses at the top is even.
     """
     read = _READERS.get(container.format.name.split(",")[0])
     if read is None:
@@ -59,9 +61,23 @@ def read_crop(
     with path.open("rb") as file:
         file_end = file.seek(0, os.SEEK_END)
         try:
-            return read(file, file_end, container, stream)
+            crop = read(file, file_end, container, stream)
         except (struct.error, IndexError, ZeroDivisionError):  # The file is damaged.
             return None
+    is_interlaced = int(stream.codec_context.field_order or 0) not in _PROGRESSIVE
+    return _align_to_fields(crop) if crop and is_interlaced else crop
+
+
+def _align_to_fields(crop: Crop) -> Crop:
+    """Move an aperture by a line if it begins with the other field than the stored frame.
+
+    The order of the fields would otherwise be reversed. NTSC of 486 lines, whose clean aperture of
+    480 lines begins 3 lines below the top, is usually cropped by 4 lines.
+    """
+    if crop.top % 2 == 0:
+        return crop
+    shift = 1 if crop.bottom else -1
+    return replace(crop, top=crop.top + shift, bottom=crop.bottom - shift)
 
 
 def _read_matroska(

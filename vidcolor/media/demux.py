@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import mmap
+import re
+import struct
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import av
 from av.codec.context import Flags
@@ -16,10 +20,10 @@ from vidcolor.fileio import check_source
 from vidcolor.media.animations import convert_animation, find_converted_format
 from vidcolor.media.clocks import MIN_FORWARD_JUMP_S, DiscontinuityCorrector
 from vidcolor.media.input_formats import describe_list, list_whitelists
+from vidcolor.media.matroska import is_chained
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 MAX_CONSECUTIVE_ERRORS = 200
 """Number of consecutive errors after which reading of a file ends."""
@@ -36,6 +40,16 @@ _OPEN_OPTIONS: dict[str, Any] = {"metadata_errors": "windows-1252"} if av.__vers
 _DEMUXER_OPTIONS = {"scan_all_pmts": "1"}
 """FFmpeg's option for transport streams whose later program maps add streams. The ffmpeg command
 sets it itself."""
+_MAX_PRIMING_S = Fraction(1, 20)
+"""Duration of the start of audio up to which hidden packets are its encoder delay, in seconds."""
+_MAX_PRIMING_SAMPLES = 2112
+"""Encoder delay of AAC encoders, in samples. At low sample rates it exceeds `_MAX_PRIMING_S`."""
+_OPUS_HEADER, _OPUS_RATE = struct.Struct("<8s2xH"), 48000
+"""Start of the header of Opus (RFC 7845, 5.1): signature and pre-skip, in samples of this rate."""
+_MATROSKA = "matroska,webm"
+"""FFmpeg's name of the demuxer."""
+_FLV_START = re.compile(rb"FLV\x01[\x01\x04\x05]\0\0\0\x09\0\0\0\0")
+"""First bytes of an FLV file (Adobe Flash Video, E.2)."""
 _RAW_DV = ("avi", "dv")
 """FFmpeg's demuxers that read DV frame by frame."""
 _TEXT_DEMUXERS = ("tty", "bin", "xbin", "adf", "idf")
@@ -47,13 +61,15 @@ _DAMAGE_MESSAGES = {
     "corrupt_frames": "{} frame(s) are corrupt in the source",
     "missing_s": "the video ends at least {:.1f} s before its declared end; check whether the file "
     "is truncated",
-    "missing_bytes": "the file is truncated: {} bytes are missing at its end",
+    "missing_bytes": "the file is truncated: at least {} byte(s) are missing at its end",
     "repaired_timestamps": "{} timestamp(s) were missing or repeated; repaired",
     "discontinuities": "the timestamps jump {} time(s); all recordings and programs were moved "
     "to one timeline",
     "has_late_streams": f"a stream begins after the first {PROBE_SIZE // 10**6} MB and was not "
     "kept; to keep it, first run: ffmpeg -probesize 2G -analyzeduration 2G -i … -map 0 -c copy "
     "copy.mkv",
+    "has_second_film": "another film follows in the file and was not read; split the file, which "
+    "consists of several joined ones",
 }
 """Messages by attribute of `DamageReport`."""
 
@@ -82,6 +98,8 @@ class DamageReport:
     """Number of jumps of the timestamps, as in concatenated recordings."""
     has_late_streams: bool = False
     """Whether streams begin behind the part that was probed."""
+    has_second_film: bool = False
+    """Whether another film follows in the file, which FFmpeg does not read."""
     missing_s: float = 0.0
     """Time between the actual and the declared end of the film, in seconds."""
     missing_bytes: int = 0
@@ -92,8 +110,8 @@ class DamageReport:
     @property
     def is_damaged(self) -> bool:
         """Whether frames were lost or corrupted. Repaired timestamps alone do not count."""
-        is_truncated = self.missing_s or self.missing_bytes
-        return bool(self.bad_packets or self.corrupt_frames or is_truncated or self.messages)
+        is_incomplete = self.missing_s or self.missing_bytes or self.has_second_film
+        return bool(self.bad_packets or self.corrupt_frames or is_incomplete or self.messages)
 
     def describe(self) -> list[str]:
         """Return one message for each kind of damage."""
@@ -206,25 +224,51 @@ def seek_before(
 
 
 def allows_discontinuities(container: av.container.InputContainer) -> bool:
-    """Return whether timestamps may jump within the format (FFmpeg's `AVFMT_TS_DISCONT`).
+    """Return whether timestamps may jump within the file.
 
-    This is true of MPEG program and transport streams, as on DVDs.
+    This is true of MPEG program and transport streams, as on DVDs (FFmpeg's `AVFMT_TS_DISCONT`),
+    and of joined Matroska files.
     """
     flag: Any = av.format.Flags.ts_discont.value
-    return bool(container.format.flags & flag)
+    if container.format.flags & flag:
+        return True
+    return container.format.name == _MATROSKA and is_chained(Path(container.name))
 
 
 def find_origin_s(container: av.container.InputContainer) -> Fraction:
     """Return the timestamp that becomes 0 in a result, in seconds.
 
     The clock of MPEG program and transport streams, and of recordings of live streams, starts
-    anywhere. Other films may start some seconds after 0, which is kept.
+    anywhere. Other films may start some seconds after 0, which is kept. Only the encoder delay of
+    audio stays before 0, where MP4 hides packets.
     """
     start_s = Fraction(container.start_time or 0, av.time_base)
     if allows_discontinuities(container):
         return _find_first_recording_start_s(container, start_s)
-    starts_before_zero = any((s.start_time or 0) < 0 for s in container.streams.video)
+    starts_before_zero = any(map(_starts_before_zero, container.streams))
     return start_s if starts_before_zero or start_s > MAX_KEPT_START_S else Fraction(0)
+
+
+def _starts_before_zero(stream: av.stream.Stream) -> bool:
+    """Return whether a part of a stream that players present has negative timestamps."""
+    start_s = (stream.start_time or 0) * Fraction(stream.time_base or 0)
+    max_priming_s = find_max_priming_s(stream) if stream.type == "audio" else 0
+    return stream.type in ("video", "audio") and start_s < -max_priming_s
+
+
+def find_max_priming_s(stream: av.stream.Stream) -> Fraction:
+    """Return the maximum duration of the encoder delay at the start of audio, in seconds.
+
+    Decoders drop the encoder delay that the header of Opus states, so all of it must be copied.
+    """
+    context: Any = stream.codec_context
+    if context is None or stream.type != "audio" or not context.sample_rate:
+        return _MAX_PRIMING_S
+    delay_s = Fraction(_MAX_PRIMING_SAMPLES, context.sample_rate)
+    header = context.extradata or b""
+    if header.startswith(b"OpusHead") and len(header) >= _OPUS_HEADER.size:
+        delay_s = max(delay_s, Fraction(_OPUS_HEADER.unpack_from(header)[1], _OPUS_RATE))
+    return max(_MAX_PRIMING_S, delay_s)
 
 
 def _find_first_recording_start_s(
@@ -253,7 +297,7 @@ def demux_packets(
     Yields:
         Packets in file order, until the end or until `MAX_CONSECUTIVE_ERRORS` errors in a row.
     """
-    damage = damage or DamageReport()
+    damage, is_reported = damage or DamageReport(), damage is not None
     corrector = None
     if allows_discontinuities(container):
         corrector = DiscontinuityCorrector(find_origin_s(container))
@@ -267,18 +311,55 @@ def demux_packets(
             # At the end, PyAV may try to flush late streams, which it does not know.
             late = isinstance(end, IndexError) or _has_unknown_best_stream(container)
             damage.has_late_streams |= late
-            return
+            if is_reported:
+                with contextlib.suppress(OSError):  # The file may have been removed meanwhile.
+                    damage.has_second_film |= contains_second_film(Path(container.name))
+            break
         except av.FFmpegError:
             errors += 1
             damage.bad_packets += 1
             packets = container.demux(list(streams))  # An error ends PyAV's iterator.
             continue
         errors = 0
-        if corrector is not None:
-            known = corrector.num_discontinuities
-            corrector.correct(packet)
-            damage.discontinuities += corrector.num_discontinuities - known
-        yield packet
+        if corrector is None:
+            yield packet
+            continue
+        known = corrector.num_discontinuities
+        corrected = corrector.process(packet)
+        damage.discontinuities += corrector.num_discontinuities - known
+        yield from corrected
+    if corrector is not None:
+        yield from corrector.finish()
+
+
+def contains_second_film(path: Path) -> bool:
+    """Return whether another film follows in an MP4, MOV or FLV file, as after joining two files.
+
+    FFmpeg and most players show the first one only.
+    """
+    with path.open("rb") as file:
+        head = file.read(8)
+        if head.startswith(b"FLV"):
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                return _FLV_START.search(data, 1) is not None
+        boxes = [*_list_boxes(file)] if head[4:] == b"ftyp" else []
+    # The parts of a stream for browsers may each begin with a type.
+    return b"moof" not in boxes and boxes.count(b"ftyp") > 1 and boxes.count(b"moov") > 1
+
+
+def _list_boxes(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the types of the boxes of an MP4 file (ISO/IEC 14496-12, 4.2)."""
+    position, size = 0, 8
+    while size >= 8:
+        file.seek(position)
+        head = file.read(16)
+        if len(head) < 16:
+            return
+        size, kind = struct.unpack_from(">I4s", head)
+        if size == 1:
+            (size,) = struct.unpack_from(">Q", head, 8)
+        position += size
+        yield kind
 
 
 def _has_unknown_best_stream(container: av.container.InputContainer) -> bool:

@@ -119,6 +119,11 @@ _SIDE_DATA_NAMES = {
     "AFD": "active format descriptions",
     "ICC_PROFILE": "ICC profiles",
     "EXIF": "EXIF",
+    # Of the images of a sequence.
+    "XMP": "XMP",
+    "IPTC": "IPTC captions",
+    "DPX_FILM": "the film fields of the DPX header",
+    "EXR_ATTRIBUTES": "the OpenEXR attributes",
 }
 """Side data that users may miss. Types without a row describe the encoding of the source, or are in
 other properties of the video."""

@@ -11,7 +11,12 @@ import av
 
 from vidcolor.errors import InputError
 from vidcolor.media.clocks import shift_timestamps
-from vidcolor.media.demux import allows_discontinuities, demux_packets, seek_before
+from vidcolor.media.demux import (
+    allows_discontinuities,
+    demux_packets,
+    find_max_priming_s,
+    seek_before,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,10 +32,6 @@ _AUDIO_FAMILIES = {
 """Codecs whose packets begin with the same bits, by FFmpeg's name of the decoder."""
 _MAX_REJECTED = 10
 """Number of consecutive packets that may be damaged. After more, the codec has changed."""
-_MAX_PRIMING_S = Fraction(1, 20)
-"""Duration of the start of audio up to which hidden packets are its encoder delay, in seconds."""
-_MAX_PRIMING_SAMPLES = 2112
-"""Encoder delay of AAC encoders, in samples. At low sample rates it exceeds `_MAX_PRIMING_S`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +154,7 @@ class _StreamReader:
         """Timestamp after the last packet, if its samples can be cut."""
         context: Any = stream.codec_context
         self._is_pcm = context is not None and context.name.startswith("pcm_")
-        rate = context.sample_rate if context is not None and stream.type == "audio" else 0
-        delay_s = Fraction(_MAX_PRIMING_SAMPLES, rate) if rate else _MAX_PRIMING_S
-        self._max_priming_s = max(_MAX_PRIMING_S, delay_s)
-        """Maximum duration of the encoder delay, in seconds."""
+        self._max_priming_s = find_max_priming_s(stream)
         self._shifts: dict[Fraction, int] = {}
         """Ticks to add to timestamps, by time base."""
 
@@ -246,20 +244,30 @@ def watch_audio(packets: Iterator[av.Packet[Any]], changed: set[int]) -> Iterato
     joined recordings.
     """
     first: dict[int, bytes] = {}
+    families: dict[int, str | None] = {}
     for packet in packets:
+        index = packet.stream.index
+        if index not in families:
+            families[index] = _find_family(packet.stream)
         header = _read_adts_header(packet)
-        if header and first.setdefault(packet.stream.index, header) != header:
-            changed.add(packet.stream.index)
-        if packet.has_sidedata("param_change") or _has_other_codec(packet):
-            changed.add(packet.stream.index)
+        if header and first.setdefault(index, header) != header:
+            changed.add(index)
+        if packet.has_sidedata("param_change") or _has_other_codec(packet, families[index]):
+            changed.add(index)
         yield packet
 
 
-def _has_other_codec(packet: av.Packet[Any]) -> bool:
-    """Return whether a packet of MPEG audio or AC-3 begins like another of these codecs."""
-    context = packet.stream.codec_context
-    expected = None if context is None else _AUDIO_FAMILIES.get(context.name)
-    if expected is None or packet.size < 2 or not allows_discontinuities(packet.stream.container):
+def _find_family(stream: av.stream.Stream) -> str | None:
+    """Return the family of an audio codec that may change within the stream, or None."""
+    container: Any = stream.container
+    if stream.codec_context is None or not allows_discontinuities(container):
+        return None
+    return _AUDIO_FAMILIES.get(stream.codec_context.name)
+
+
+def _has_other_codec(packet: av.Packet[Any], expected: str | None) -> bool:
+    """Return whether a packet of the codec family `expected` begins like another of these."""
+    if expected is None or packet.size < 2:
         return False
     first, second = bytes(memoryview(packet)[:2])
     found = None

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from vidcolor.media.containers import Container
 
+MAX_UNNAMED_S = 0.1
+"""Maximum duration of audio beyond the video that is dropped without a warning, in seconds: the
+encoder delay and the rest of the last packet."""
 _SAMPLE_FORMATS = {
     "pcm_s16le": "s16",
     "pcm_s24le": "s32",
@@ -74,12 +77,14 @@ def convert_to_pcm(
     start_s: Fraction | None = None,
     end_s: Fraction | None = None,
     damage: DamageReport | None = None,
+    is_excerpt: bool = False,
 ) -> Iterator[av.Packet[Any]]:
     """Decode the packets of `source` and yield those of `target`.
 
     `start_s` is the time of the first sample; None for the first sample of the source. Audio that
-    ends before `end_s` is continued with silence. Packets that cannot be decoded and changes of the
-    channels are recorded in `damage`.
+    ends before `end_s` is continued with silence; the muxer leaves out what follows. That, packets
+    that cannot be decoded, and changes of the channels are recorded in `damage`. For an excerpt,
+    `packets` end with it, except the rest of the last.
     """
     damage = damage or DamageReport()
     aligner, converter = AudioAligner(start_s), _FrameConverter(target, damage)
@@ -97,6 +102,12 @@ def convert_to_pcm(
             for aligned in aligner.align(converted):
                 yield from target.encode(aligned)  # This also changes the sample rate.
     if end_s is not None:
+        excess_s = aligner.measure_excess_s(end_s, last.sample_rate)
+        if excess_s > MAX_UNNAMED_S and not is_excerpt:
+            damage.messages.append(
+                f"{excess_s:.1f} s after the end of the video are left out, because the container "
+                "does not support them"
+            )
         for silence in aligner.fill(end_s, last):
             yield from target.encode(silence)
     yield from target.encode(None)

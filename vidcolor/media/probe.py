@@ -220,7 +220,7 @@ class MediaInfo:
     tags: dict[str, str] = field(default_factory=dict)
     """Metadata of the container."""
     declares_rate: bool = True
-    """False if the frame rate of an image sequence is assumed."""
+    """False if the frame rate of an image sequence, or of a raw stream, is assumed."""
 
 
 def probe(path: Path, start_s: Fraction | None = None) -> MediaInfo:
@@ -251,6 +251,7 @@ def probe(path: Path, start_s: Fraction | None = None) -> MediaInfo:
             num_chapters=len(container.chapters()),
             origin_s=find_origin_s(container),
             tags=dict(container.metadata),
+            declares_rate=not _is_raw(stream) or bool(stream.codec_context.framerate),
         )
 
 
@@ -354,9 +355,10 @@ def is_full_range(layout: PixelLayout, range_tag: int) -> bool:
 def _frame_rate(stream: av.VideoStream) -> Fraction | None:
     """Return the average frame rate, or the guessed rate if the average is implausible."""
     average, guessed = Fraction(stream.average_rate or 0), Fraction(stream.guessed_rate or 0)
-    # The raw DV demuxer reports its clock rate as the average frame rate, and GXF states fields.
-    is_field_rate = stream.container.format.name == "gxf"
-    if is_field_rate or average > MAX_PLAUSIBLE_RATE >= guessed:
+    # The raw DV demuxer reports its clock rate as the average frame rate, GXF states fields, and
+    # the demuxers of raw streams report their default, 25.
+    is_wrong = stream.container.format.name == "gxf" or _is_raw(stream)
+    if is_wrong or average > MAX_PLAUSIBLE_RATE >= guessed:
         average = guessed or average
     # FLV has no average, which FFmpeg then computes from timestamps in milliseconds.
     for rate in (average, guessed):
@@ -366,10 +368,17 @@ def _frame_rate(stream: av.VideoStream) -> Fraction | None:
     return average or guessed or None
 
 
+def _is_raw(stream: av.VideoStream) -> bool:
+    """Return whether the file is a raw stream without timestamps, such as ``.h264`` or ``.m2v``."""
+    flag: Any = av.format.Flags.no_timestamps.value
+    return bool(stream.container.format.flags & flag)
+
+
 def _has_variable_frame_rate(stream: av.VideoStream) -> bool:
     """Return whether frame durations differ, by the index of the container or else its header."""
     timestamps = sorted(e.timestamp for e in stream.index_entries)
-    if len(timestamps) > 2:
+    # The index of Matroska, FLV and MPEG files has keyframes only.
+    if stream.frames and 2 * len(timestamps) >= stream.frames and len(timestamps) > 2:
         # Rounding changes the timestamps of a constant rate, for example to 33 and 34 ms.
         steps = np.diff(timestamps)
         return bool(steps.max() - steps.min() > max(1, 0.1 * float(np.median(steps))))

@@ -23,6 +23,7 @@ from vidcolor.media.probe import (
     MediaInfo,
     VideoInfo,
 )
+from vidcolor.media.stills.exif import parse_exif
 from vidcolor.media.stills.registry import read_still
 from vidcolor.media.tint import NUM_TINT_SAMPLES
 from vidcolor.timecode import Timecode
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from vidcolor.color.tint import Tint
     from vidcolor.media.sequence import ImageSequence
+    from vidcolor.media.stills.exif import Directory
     from vidcolor.media.stills.types import Still
     from vidcolor.options import GrayFrom
 
@@ -40,6 +42,15 @@ _MAX_LISTED_GAPS = 8
 """Maximum number of missing frames that a warning lists."""
 _MAX_PROBED_FILES = 100
 """Number of files at the start of a sequence of which at least one must be readable."""
+_DPX_FILM_FIELDS = (slice(260, 660), slice(1664, 1712), slice(1732, 1864))
+"""Fields of a DPX header (SMPTE ST 268-1): project and copyright; manufacturer, type, keycode and
+format of the film; frame and slate."""
+_BLANK = b"\0\xff "
+"""Values of bytes in fields that are not set."""
+_KEPT_ATTRIBUTES = (b"timeCode", b"reelName", b"framesPerSecond", b"pixelAspectRatio")
+"""Attributes of OpenEXR that are properties of a film, too."""
+_TECHNICAL_TAGS = {274, 282, 283, 296, 531, 36864, 37121, 40960, 40961, 40962, 40963}
+"""EXIF tags of orientation, resolution, chroma positions, versions, components and size."""
 DEFAULT_FPS = Fraction(24)
 """Frame rate of an image sequence whose images have none, in frames per second."""
 
@@ -81,6 +92,8 @@ def probe_sequence(
         timecode=_move_timecode(still.metadata.timecode, sequence.first_number - number, fps),
         reel=still.metadata.reel,
         tint=_measure_tint(sequence, still),
+        is_transparent=_is_transparent(still),
+        side_data=tuple(_list_metadata(still)),
     )
     return MediaInfo(
         path=sequence.path,
@@ -91,6 +104,40 @@ def probe_sequence(
         num_chapters=0,
         declares_rate=declared is not None,
     )
+
+
+def _list_metadata(still: Still) -> Iterator[str]:
+    """Yield the types of the metadata of an image; see `VideoInfo.side_data`.
+
+    The timecode, the reel name and the frame rate are other properties of the video.
+    """
+    metadata = still.metadata
+    fields = {
+        "EXIF": _describes_content(parse_exif(metadata.exif)),
+        "ICC_PROFILE": metadata.icc,
+        "XMP": metadata.xmp,
+        "IPTC": metadata.iptc or metadata.photoshop,
+        "DPX_FILM": still.format == "dpx" and _has_film_fields(metadata.extras),
+        "EXR_ATTRIBUTES": still.format == "exr"
+        and any(name not in _KEPT_ATTRIBUTES for name, _, _ in metadata.extras),
+    }
+    return (name for name, value in fields.items() if value)
+
+
+def _describes_content(directory: Directory) -> bool:
+    """Return whether EXIF has more than the technical properties of an image."""
+    children = directory.children.values()
+    has_entries = not directory.entries.keys() <= _TECHNICAL_TAGS
+    return has_entries or any(map(_describes_content, children))
+
+
+def _is_transparent(still: Still) -> bool:
+    alpha = still.alpha
+    return alpha is not None and bool((alpha < np.iinfo(alpha.dtype).max).any())
+
+
+def _has_film_fields(header: bytes) -> bool:
+    return any(header[field].strip(_BLANK) for field in _DPX_FILM_FIELDS)
 
 
 def _measure_tint(sequence: ImageSequence, first: Still) -> Tint:

@@ -3,7 +3,8 @@
 FFmpeg returns the timecode of the first sample of a MOV or MP4 timecode track. The film starts
 later in it if an edit list hides its start, and the track may count other frames per second than
 the video has: cameras write 30 at 59.94 frames per second. Therefore the track is read here, by
-"QuickTime File Format" (Apple).
+"QuickTime File Format" (Apple). FFmpeg does not return the timecode in the GOP headers of MPEG-1
+and MPEG-2, which HDV tapes have, so it is read here, too.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ import os
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import TYPE_CHECKING
 
+import av
+
+from vidcolor.media.input_formats import list_whitelists
 from vidcolor.media.stills.boxes import iter_boxes
 from vidcolor.timecode import Timecode, count_timecode_frames
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import av
 
 REEL_TAGS = ("reel_name", "com.apple.proapps.reel")
 """Names of tags with the reel name: that of FFmpeg, and that of Final Cut Pro."""
@@ -29,6 +32,15 @@ _MAX_HEADER_BYTES = 256 * 2**20
 _TRACK_PARENTS = (b"edts", b"mdia", b"minf", b"stbl")
 _EMPTY_EDIT = -1
 """Media time of an edit that delays a track."""
+_GOP_CODECS = ("mpeg1video", "mpeg2video")
+_SEQUENCE_HEADER, _GOP_HEADER, _PICTURE_HEADER = b"\0\0\1\xb3", b"\0\0\1\xb8", b"\0\0\1\0"
+"""Start codes of ISO/IEC 13818-2."""
+_TIMECODE_FRAMES = {1: 24, 2: 24, 3: 25, 4: 30, 5: 30, 6: 50, 7: 60, 8: 60}
+"""Timecode frames per second by `frame_rate_code` of a sequence header."""
+_MAX_GOP_PACKETS = 300
+"""Number of packets in which a GOP header is searched."""
+_GOP_PROBE_OPTIONS = {"probesize": "1000000", "analyzeduration": "1000000"}
+"""FFmpeg's options to open a file of which only the first packets of the video are needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,8 @@ def find_timecode(
 ) -> str | None:
     """Return the timecode of the first frame of a film, at the frame rate of its video."""
     text = _find_tag(container, stream, "timecode")
+    if text is None and rate is not None and stream.codec_context.name in _GOP_CODECS:
+        return _read_gop_timecode(path, stream, rate)
     if text is None or rate is None or "mov" not in container.format.name:
         return text
     try:
@@ -137,3 +151,47 @@ def _read_hidden_s(edits: memoryview | None, media_header: memoryview) -> Fracti
         if media_time != _EMPTY_EDIT:
             return Fraction(media_time, timescale or 1)
     return Fraction(0)
+
+
+def _read_gop_timecode(path: Path, stream: av.VideoStream, rate: Fraction) -> str | None:
+    """Return the timecode at the start of a stream of MPEG-1 or MPEG-2, by its first GOP header.
+
+    Most encoders count from 0, which contains no information and is ignored.
+    """
+    options = list_whitelists() | _GOP_PROBE_OPTIONS
+    try:
+        with av.open(str(path.absolute()), options=options) as container:
+            video = next(s for s in container.streams.video if s.id == stream.id)
+            for packet in islice(container.demux(video), _MAX_GOP_PACKETS):
+                data = bytes(packet)
+                if _GOP_HEADER in data and _SEQUENCE_HEADER in data:
+                    code = _parse_gop_header(data, packet.pts, stream, rate)
+                    return str(code) if code and code.frame else None
+    except (av.FFmpegError, StopIteration, ValueError, IndexError, struct.error):
+        pass
+    return None
+
+
+def _parse_gop_header(
+    data: bytes, pts: int | None, stream: av.VideoStream, rate: Fraction
+) -> Timecode | None:
+    """Return the timecode at the start of a stream.
+
+    `data` and `pts` are those of the first packet with a GOP header, in which a picture follows.
+    None if the timecode counts other frames than the video has, as in films with pulldown flags.
+    """
+    sequence, gop = data.index(_SEQUENCE_HEADER), data.index(_GOP_HEADER)
+    if _TIMECODE_FRAMES.get(data[sequence + 7] & 0xF) != count_timecode_frames(rate):
+        return None
+    word: int = struct.unpack_from(">I", data, gop + 4)[0]
+    drop, hours, minutes = word >> 31, word >> 26 & 0x1F, word >> 20 & 0x3F
+    seconds, frames, is_closed = word >> 13 & 0x3F, word >> 7 & 0x3F, word >> 6 & 1
+    text = f"{hours:02d}:{minutes:02d}:{seconds:02d}{';' if drop else ':'}{frames:02d}"
+    # It is that of the first picture in order of display, before which this one is decoded.
+    code = Timecode.parse(text, rate)
+    number: int = struct.unpack_from(">H", data, data.index(_PICTURE_HEADER, gop) + 4)[0] >> 6
+    if pts is None or stream.start_time is None:
+        # Decoders drop the B-frames at the start of a film that refer to the previous GOP.
+        return code if is_closed else code + number
+    frames_before = (pts - stream.start_time) * Fraction(stream.time_base or 0) * rate
+    return code + (number - round(frames_before))

@@ -23,7 +23,7 @@ from vidcolor.media.demux import (
     open_input,
 )
 from vidcolor.media.ffmpeg_cli import can_copy_stream
-from vidcolor.media.pcm import PcmFormat, add_pcm_stream, get_channel_layout
+from vidcolor.media.pcm import MAX_UNNAMED_S, PcmFormat, add_pcm_stream, get_channel_layout
 from vidcolor.media.probe import StreamInfo, describe_stream
 from vidcolor.media.streams import (
     COVER_TYPES,
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     from vidcolor.media.containers import Container
     from vidcolor.options import Sound
 
-_MAX_UNNAMED_S = 0.1
-"""Maximum duration of audio beyond the video that is dropped without a warning, in seconds: the
-encoder delay and the rest of the last packet."""
 _TEXT_SUBTITLES = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
 _CODEC_LABELS = {"eia_608": "EIA-608 captions (c608)"}
 """Names in messages, where FFmpeg's name of the codec is not the common one."""
@@ -258,11 +255,11 @@ def _supports_pcm(container: Container, pcm: PcmFormat) -> bool:
 def _is_longer(stream: av.AudioStream, video: av.VideoStream) -> bool:
     """Return whether audio starts before the video or ends after it, according to the header."""
     offset_s = _start_offset_s(stream, video)
-    if offset_s < -_MAX_UNNAMED_S or not stream.duration or not video.duration:
-        return offset_s < -_MAX_UNNAMED_S
+    if offset_s < -MAX_UNNAMED_S or not stream.duration or not video.duration:
+        return offset_s < -MAX_UNNAMED_S
     length_s = float(stream.duration * Fraction(stream.time_base or 0))
     video_length_s = float(video.duration * Fraction(video.time_base or 0))
-    return offset_s + length_s > video_length_s + _MAX_UNNAMED_S
+    return offset_s + length_s > video_length_s + MAX_UNNAMED_S
 
 
 def _start_offset_s(stream: av.stream.Stream, video: av.VideoStream) -> float:

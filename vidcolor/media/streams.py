@@ -43,6 +43,8 @@ _FILE_TAGS = {
     *("material_package_umid", "file_package_umid"),
 }
 """Tags that describe the source's file and not its content."""
+_VIDEO_TAGS = ("timecode", *REEL_TAGS, "alpha_mode", "stereo_mode", "handler_name", "vendor_id")
+"""Metadata of a video stream that the writer sets, or that describes how the source is stored."""
 COVER_TYPES = {
     "png": ("image/png", "png"),
     "mjpeg": ("image/jpeg", "jpg"),
@@ -208,14 +210,16 @@ class StreamCopier:
         end: Fraction | None = None,
         audio_start: Fraction | None = None,
         audio_end: Fraction | None = None,
+        video_index: int | None = None,
     ) -> None:
         """Open the source.
 
         `decisions` are those of `plan_streams`. See `Trim` for `shift`, `start` and `end`.
         `audio_start` and `audio_end` are the times after the shift of the first sample and at the
-        end of converted audio, which silence fills; None for those of the source.
+        end of converted audio, which silence fills; None for those of the source. `video_index` is
+        the stream that the video of the output has its metadata from; None for no metadata.
         """
-        self._path, self._decisions = path, decisions
+        self._path, self._decisions, self._video_index = path, decisions, video_index
         self._audio_start, self._audio_end = audio_start, audio_end
         self._trim = Trim(shift, start, end)
         self._muxer = PacketMuxer(path)
@@ -276,6 +280,19 @@ class StreamCopier:
             if self._trim.shift or start_s * 1000 % 1:  # The default timescale is 1000.
                 timescales.add(time_base.denominator)
         return timescales
+
+    def describe_video(self, stream: av.VideoStream, container: Container) -> None:
+        """Set the disposition and the metadata of the video of an output.
+
+        The writer sets what `_VIDEO_TAGS` names.
+        """
+        if self._video_index is None:
+            return
+        _copy_description(self._source.streams[self._video_index], stream, container)
+        stream.disposition |= av.stream.Disposition.default  # players start with this stream
+        for name in list(stream.metadata):
+            if name.lower() in _VIDEO_TAGS:
+                del stream.metadata[name]
 
     def add_streams(
         self, target: av.container.OutputContainer, container: Container, output_path: Path
@@ -346,7 +363,8 @@ class StreamCopier:
             trim = replace(trim, start=trim.start - _DECODING_MARGIN_S)
         packets = read_packets(file, [stream], trim)
         damage = self._audio_damage[stream.index] = DamageReport()
-        return convert_to_pcm(packets, stream, added, self._audio_start, self._audio_end, damage)
+        start_s, end_s, is_excerpt = self._audio_start, self._audio_end, trim.end is not None
+        return convert_to_pcm(packets, stream, added, start_s, end_s, damage, is_excerpt)
 
     def _attach_cover_art(
         self, target: av.container.OutputContainer, stream: av.stream.Stream, codec: str

@@ -20,7 +20,13 @@ _MP4_BOXES = (b"moov", b"mdat", b"moof")
 """Boxes of MP4 and MOV without which frames are missing."""
 _ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 """GUID of the object that contains the file size."""
+_FLV_SIZE, _FLV_TAG_HEADER_SIZE = struct.Struct(">I"), 11
+_FLV_TAGS = (b"\x08", b"\x09", b"\x12")
+"""Types of tags with audio, video and metadata."""
+_MXF_PARTITION_PACK = bytes.fromhex("060e2b34020501010d01020101")
+"""Start of the key of a partition pack, with which a file begins (SMPTE ST 377-1, 7.1)."""
 _OGG_MAX_PAGE_SIZE = 65_307
+_MAX_SIGNATURE_SIZE = 16
 _TAIL_SIZE = 1024
 _UNKNOWN_RIFF_SIZES = (0, 0x7FFF_FFFF, 0xFFFF_FFFF)
 
@@ -48,7 +54,7 @@ def count_missing_bytes(path: Path) -> int | None:
     downloads do.
     """
     with path.open("rb") as file:
-        start = file.read(12)
+        start = file.read(_MAX_SIGNATURE_SIZE)
         file_size = file.seek(0, 2)
         file.seek(max(0, file_size - _TAIL_SIZE))
         if not any(file.read()):
@@ -154,6 +160,36 @@ def _find_end_of_ogg(file: BinaryIO, file_size: int) -> int | None:
     return tail_start + position + 27 + num_segments + sum(lacing)
 
 
+def _find_end_of_flv(file: BinaryIO, file_size: int) -> int | None:
+    """Return the end of the file if its last tag is complete (Adobe Flash Video, E.3), else None.
+
+    The size of each tag follows it.
+    """
+    file.seek(max(0, file_size - _FLV_SIZE.size))
+    (tag_size,) = _FLV_SIZE.unpack(file.read())
+    start = file_size - _FLV_SIZE.size - tag_size
+    if start < _FLV_SIZE.size:
+        return None
+    file.seek(start)
+    kind, data_size = file.read(1), int.from_bytes(file.read(3))
+    is_complete = kind in _FLV_TAGS and tag_size == _FLV_TAG_HEADER_SIZE + data_size
+    return file_size if is_complete else None
+
+
+def _find_end_of_mxf(file: BinaryIO, _file_size: int) -> int | None:
+    """Return the end of the footer's partition pack (SMPTE ST 377-1, 7.1); None if it is unknown.
+
+    The header states the position of the footer. Files that a camera did not close lack one.
+    """
+    file.seek(16)
+    head = file.read(9)  # the length in BER: one byte, or the number of bytes and then these
+    length_size = 1 + (head[0] & 0x7F if head[0] & 0x80 else 0)
+    length = int.from_bytes(head[1:length_size]) if length_size > 1 else head[0]
+    file.seek(16 + length_size)
+    (footer_start,) = struct.unpack(">24xQ", file.read(32))
+    return footer_start + 16 + length_size + length if footer_start else None
+
+
 _FORMATS: tuple[tuple[bytes, int, Callable[[BinaryIO, int], int | None]], ...] = (
     (b"\x1a\x45\xdf\xa3", 0, _find_end_of_matroska),
     (b"ftyp", 4, _find_end_of_mp4),
@@ -165,5 +201,7 @@ _FORMATS: tuple[tuple[bytes, int, Callable[[BinaryIO, int], int | None]], ...] =
     (b"RIFF", 0, _find_end_of_avi),
     (bytes.fromhex("3026b2758e66cf11"), 0, _find_end_of_asf),
     (b"OggS", 0, _find_end_of_ogg),
+    (b"FLV", 0, _find_end_of_flv),
+    (_MXF_PARTITION_PACK, 0, _find_end_of_mxf),
 )
 """Signature, its offset in the file, and the function that returns the declared end in bytes."""

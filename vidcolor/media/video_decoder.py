@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SEEK_MARGIN_S = 3
 """Distance from the seek target to the start of a trim, in seconds. Seeking in MPEG streams often
 ends after the target."""
+_WITHOUT_PTS = ("avi", "mpegvideo")
+"""FFmpeg's demuxers that read no PTS. Those that PyAV computes from the DTS of B-frames do not
+rise, and that of the first frame of a raw MPEG-1 stream is too early."""
 
 
 class VideoDecoder:
@@ -45,14 +48,16 @@ class VideoDecoder:
         `start_s`, in seconds of the stream's timestamps, are skipped where possible. `crop` is the
         result of `read_crop`.
         """
-        self._container, self._stream, self._start = container, stream, start_s
+        self._container, self._stream = container, stream
+        self._is_raw_mpeg = container.format.name == "mpegvideo"
+        # The timestamps of a raw stream start with the first frame that is decoded.
+        self._start = None if self._is_raw_mpeg else start_s
         self._damage = damage or DamageReport()
         self._cropper = None if crop is None else Cropper(crop)
         mode = find_field_mode(stream)
         self._flagger = None if mode is None else FieldFlagger(mode)
-        self._lacks_pts = container.format.name == "avi"
+        self._lacks_pts = container.format.name in _WITHOUT_PTS
         if self._lacks_pts:
-            # Otherwise PyAV computes PTS that do not rise from the DTS of B-frames.
             flag: Any = Flags.gen_pts.value
             container.flags &= ~flag
         # FFmpeg returns the value of the bitstream if the container states none.
@@ -73,12 +78,16 @@ class VideoDecoder:
 
     def frames(self) -> Iterator[av.VideoFrame]:
         """Yield the decoded frames, and skip packets that cannot be decoded."""
-        last_end: int | None = None
+        last_end, origin = None, None
         for frame in self._decode():
-            if self._lacks_pts and frame.pts is None:
+            if self._lacks_pts and (frame.pts is None or self._is_raw_mpeg):
                 # A decoder outputs frames in the order of the DTS, and the last frames have none.
                 frame.pts = last_end if frame.dts is None else frame.dts
             last_end = None if frame.pts is None else frame.pts + int(frame.duration or 1)
+            if self._is_raw_mpeg and frame.pts is not None:
+                # The DTS of the first frame is the delay of the decoder.
+                origin = frame.pts if origin is None else origin
+                frame.pts -= origin
             if self._flagger is not None:
                 frame = self._flagger.apply(frame)
             yield frame if self._cropper is None else self._cropper.apply(frame)

@@ -110,6 +110,8 @@ class VideoWriter:
     def _write_header(self, tags: dict[str, str]) -> None:
         with self._convert_errors():
             self._stream = add_video_stream(self._container, self._plan, self._video)
+            if self._streams is not None:
+                self._streams.describe_video(self._stream, self._plan.container)
             if self._video.timecode and not self._is_segment:
                 self._stream.metadata["timecode"] = self._video.timecode
             if self._video.reel and "reel" in self._plan.container.holds:
@@ -327,7 +329,8 @@ def check_constant_rate(
     for number, timestamp in enumerate(pts):
         elapsed = (timestamp - pts[0]) * video.time_base
         if abs(number * plan.time_base - elapsed) > tolerance:
+            time_s = (timestamp - (video.start_pts or 0)) * video.time_base
             raise OutputError(
                 f"{target}: {plan.muxer} requires a constant frame rate, and the source deviates "
-                f"from it at {float(timestamp * video.time_base):.3f} s; choose another container"
+                f"from it at {float(time_s):.3f} s; choose another container"
             )

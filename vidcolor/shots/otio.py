@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SUFFIX = ".otio"
 _METADATA = "vidcolor"
+_EDL_METADATA = "cmx_3600"
+"""Name of the metadata of OpenTimelineIO's adapter for EDL files, which has the reel name."""
 
 
 def _import_library(path: Path) -> Any:
@@ -70,6 +72,8 @@ def write_otio(path: Path, shots: Sequence[Shot], film: SourceFilm, force: bool 
         clip = otio.schema.Clip(f"shot {number}", media, make_range(cut, end - cut))
         details = {"transition": shot.transition, "kind": shot.kind}
         clip.metadata[_METADATA] = {k: v for k, v in details.items() if v is not None}
+        if film.reel is not None:
+            clip.metadata[_EDL_METADATA] = {"reel": film.reel}
         track.append(clip)
     timeline = otio.schema.Timeline(film.name, tracks=[track])
     with atomic_output(path, force) as partial:

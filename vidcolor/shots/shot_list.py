@@ -57,6 +57,11 @@ Count = Annotated[
 ]
 
 
+_MAX_TIME_ERROR = Fraction(3, 2)
+"""Maximum difference between the time of a shot and its count of frames, in frames. Timestamps are
+rounded, and the duration of the last frame is often unknown."""
+
+
 class ShotRow(Record):
     """One shot of a shot list."""
 
@@ -206,6 +211,26 @@ def write_shots(path: Path, shots: ShotList, film: SourceFilm, force: bool = Fal
         text = format_edl(shots.shots, film)
     with atomic_output(path, force) as partial:
         partial.write_text(text, "utf-8", newline="")
+
+
+def describe_variable_rate(path: Path, shots: ShotList, film: SourceFilm) -> list[str]:
+    """Return a warning if a list for editing programs counts frames of different durations.
+
+    Its timecodes are then not the times at which the shots start.
+    """
+    if path.suffix.lower() not in (".edl", OTIO_SUFFIX):
+        return []
+    bounds = [*(shot.first for shot in shots.shots), shots.num_frames]
+    errors = [
+        abs((time - shots.times[0]) * film.rate - bound)
+        for time, bound in zip(shots.times, bounds, strict=True)
+    ]
+    if max(errors) <= _MAX_TIME_ERROR:
+        return []
+    return [
+        f"{path}: counts frames, and the frame rate of the film varies, so that editing programs "
+        "place the shots at other times; convert the film to a constant frame rate first"
+    ]
 
 
 def _make_document(shots: ShotList, film: SourceFilm) -> dict[str, Any]:

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from vidcolor.studio.settings import StudioSettings
 
 _PARTIAL = "partial"
+_CANCEL_WAIT_S = 10.0
+"""Time for which a cancellation waits for a part that is being written, in seconds."""
 
 
 class UploadService:
@@ -64,7 +66,7 @@ class UploadService:
         self._items: dict[ItemKind, ItemService] = {"photo": photos, "film": films}
         self._storage = Storage(settings, database)
         self._limits = {"photo": settings.max_photo_bytes, "film": settings.max_film_bytes}
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._busy: set[str] = set()
         """Uploads of which a part is being written."""
         self._hashers: dict[str, tuple[int, Any]] = {}
@@ -211,10 +213,10 @@ class UploadService:
             return Upload(upload_id, upload.size, received, self._finish(upload_id))
 
     @contextlib.contextmanager
-    def _reserved(self, upload_id: str) -> Iterator[None]:
-        """Let only one thread work on an upload."""
+    def _reserved(self, upload_id: str, wait_s: float = 0.0) -> Iterator[None]:
+        """Let only one thread work on an upload; wait for another one up to a time in seconds."""
         with self._lock:
-            if upload_id in self._busy:
+            if not self._lock.wait_for(lambda: upload_id not in self._busy, wait_s):
                 raise ApiError(
                     "another part of this upload is being written", status=409, code="busy"
                 )
@@ -224,6 +226,7 @@ class UploadService:
         finally:
             with self._lock:
                 self._busy.discard(upload_id)
+                self._lock.notify_all()
 
     def _write(self, upload_id: str, offset: int, data: bytes) -> None:
         try:
@@ -295,7 +298,8 @@ class UploadService:
         Raises:
             NotFoundError: the client has no such upload.
         """
-        with self._reserved(upload_id):
+        # A page that gives up closes the request with the last part, which may still be written.
+        with self._reserved(upload_id, _CANCEL_WAIT_S):
             row = self._find_row(client, upload_id)
             if row["item"] is None:
                 self.delete_row(upload_id, "canceled")

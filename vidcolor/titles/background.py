@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vidcolor.imaging.resize import resize_area, resize_linear
-from vidcolor.imaging.types import FloatArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vidcolor.imaging.types import FloatArray, Mask
 
 BAR_LUMA = 0.06
 """Y' of a bar or of the film gate is lower."""
@@ -26,6 +31,12 @@ FIT_DISTANCES = (0.08, 0.06, 0.05)
 """Maximum distances from the surface of the pixels in the following fits."""
 MIN_SHARE = 1 / 6
 """Minimum share of the grid that is background."""
+PANEL_DISTANCE = 0.08
+"""Maximum distance in Y' of a panel from its surface, and maximum range of its surroundings."""
+PANEL_AREA = 0.15, 0.97
+"""Minimum and maximum area of a panel, as fractions of the frame."""
+PANEL_EDGE = 3
+"""Size of the square that is left out at the edge of a panel, at half the resolution, in pixels."""
 RIDGE = 1e-3
 """Regularization of the fit."""
 MEDIAN_SIZE = 17
@@ -75,6 +86,60 @@ def _solve_least_squares(design: FloatArray, values: FloatArray) -> FloatArray:
     normal = (design.T @ design).astype(np.float64)
     normal += RIDGE * np.eye(len(normal))  # the kept pixels may lie on a line
     return np.linalg.solve(normal, (design.T @ values).astype(np.float64)).astype(np.float32)
+
+
+def find_panel(frame: FloatArray, surface: FloatArray) -> FloatArray | None:
+    """Return the panel or the round opening that text is on, with its level around it.
+
+    `frame` is (h, w) Y' in [0, 1], and `surface` its background. None if there is no panel with
+    even surroundings.
+    """
+    half = resize_area(frame, (frame.shape[0] // 2, frame.shape[1] // 2))
+    near = np.abs(half - resize_area(surface, half.shape)) < PANEL_DISTANCE
+    for mask in (near, ~near):  # the background is that of the panel or of its surroundings
+        panel = _find_largest_area(mask)
+        if panel is not None and _is_even(half, panel):
+            return _cut_out(frame, panel)
+    return None
+
+
+def _find_largest_area(mask: Mask) -> NDArray[np.uint8] | None:
+    """Return the largest connected area of a mask without its holes; None if it is no panel."""
+    import cv2
+
+    contours, _ = cv2.findContours(
+        mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+    )
+    largest = max(contours, key=cv2.contourArea, default=None)
+    if largest is None or not PANEL_AREA[0] < cv2.contourArea(largest) / mask.size < PANEL_AREA[1]:
+        return None
+    area = np.zeros(mask.shape, np.uint8)
+    cv2.drawContours(area, [largest], -1, 1, cv2.FILLED)
+    return area
+
+
+def _is_even(frame: FloatArray, panel: NDArray[np.uint8]) -> bool:
+    """Return whether a frame is even outside a panel, both (h, w)."""
+    import cv2
+
+    kernel = np.ones((PANEL_EDGE, PANEL_EDGE), np.uint8)
+    outside = frame[cv2.dilate(panel, kernel) == 0]
+    if not len(outside):
+        return False
+    low, high = np.percentile(outside, (5, 95))
+    return bool(high - low < PANEL_DISTANCE)
+
+
+def _cut_out(frame: FloatArray, panel: NDArray[np.uint8]) -> FloatArray:
+    """Return the rectangle around a panel, with the level of the panel outside it."""
+    import cv2
+
+    height, width = frame.shape
+    full = cv2.resize(panel, (width, height), interpolation=cv2.INTER_NEAREST)
+    x, y, columns, rows = cv2.boundingRect(full)
+    inner = cv2.erode(full, np.ones((2 * PANEL_EDGE, 2 * PANEL_EDGE), np.uint8)) > 0
+    filled = np.where(inner, frame, np.float32(np.median(frame[inner])))
+    return np.ascontiguousarray(filled[y : y + rows, x : x + columns])
 
 
 def filter_median(frame: FloatArray) -> FloatArray:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vidcolor.imaging.resize import resize_area
-from vidcolor.titles.background import crop_bars, filter_median, fit_surface
-from vidcolor.titles.text_rows import TextRows, find_components, find_text_rows
+from vidcolor.titles.background import crop_bars, filter_median, find_panel, fit_surface
+from vidcolor.titles.text_rows import TextRows, find_components, find_text_rows, transpose
 
 if TYPE_CHECKING:
     from vidcolor.color.ycbcr import Coding
@@ -45,9 +45,13 @@ pictures before the search for rows, which takes most of the time."""
 MAX_STRUCTURE = 0.35
 """Maximum standard deviation of the background about a smooth surface, relative to the contrast of
 the text."""
+MIN_ROW_SHARE = 0.5
+"""Share of rows below which text is also searched for in columns, as in Japanese and Chinese."""
+MAX_FILL, MIN_VARIETY = 0.85, 0.15
+"""Limits of `TextRows` for letters. Windows, lamps, sails and patterns are beyond them."""
 MIN_IMAGE_CONFIDENCE = 0.8
 """Confidence from which a single image counts as a card."""
-WEIGHTS = (1.499, 6.224, -0.768, -2.268, -2.383, -25.987, -11.374, 1.633, -20.909)
+WEIGHTS = (1.548, 5.855, -0.57, -2.477, -2.492, -25.371, -10.61, 2.064, -21.45)
 """Coefficients of `make_vector`, and the constant. `benchmarks/titles.py --fit` estimates them."""
 
 
@@ -108,6 +112,10 @@ def measure_card(frame: FloatArray) -> list[CardFeatures]:
     found = [_measure(smooth, surface, surface)]
     median = filter_median(smooth)
     found.append(_measure(smooth, median, surface))
+    panel = find_panel(smooth, surface)
+    if panel is not None:
+        surface = fit_surface(panel)
+        found.append(_measure(panel, surface, surface))
     return [features for features in found if features is not None]
 
 
@@ -117,16 +125,25 @@ def _measure(frame: FloatArray, background: FloatArray, surface: FloatArray) -> 
     if contrast < MIN_CONTRAST or structure > MAX_STRUCTURE * contrast:
         return None
     threshold = THRESHOLD * contrast
-    opposite = float((residual < -threshold).mean())
+    ink = residual > threshold
+    rest = residual[~_find_surroundings(ink)]
+    opposite = float(np.count_nonzero(rest < -threshold) / residual.size)
     if opposite > MAX_OPPOSITE:
         return None
-    ink = residual > threshold
-    deviation, extreme = (value / contrast for value in _measure_rest(residual, ink))
+    deviation, extreme = (value / contrast for value in _measure_rest(rest))
     if deviation > MAX_DEVIATION or extreme > MAX_EXTREME:
         return None
     components = find_components(ink, residual)
-    rows = None if components is None else find_text_rows(components, frame.shape)
-    return CardFeatures(opposite, deviation, extreme, rows) if rows else None
+    if components is None:
+        return None
+    rows = find_text_rows(components, frame.shape)
+    if rows is None or rows.share < MIN_ROW_SHARE:
+        columns = find_text_rows(transpose(components), frame.shape[::-1])
+        if columns and (rows is None or columns.share > rows.share):
+            rows = columns
+    if rows is None or rows.fill > MAX_FILL or rows.variety < MIN_VARIETY:
+        return None
+    return CardFeatures(opposite, deviation, extreme, rows)
 
 
 def _subtract(frame: FloatArray, background: FloatArray) -> tuple[FloatArray, float]:
@@ -138,15 +155,19 @@ def _subtract(frame: FloatArray, background: FloatArray) -> tuple[FloatArray, fl
     return residual, float(np.partition(residual.reshape(-1), -count)[-count:].mean())
 
 
-def _measure_rest(residual: FloatArray, ink: Mask) -> tuple[float, float]:
-    """Return the 90th and the 99th percentile of the deviation outside text and its edges."""
+def _find_surroundings(ink: Mask) -> Mask:
+    """Return the pixels of text with its soft edges, outlines and shadows."""
     import cv2
 
-    near = cv2.dilate(ink.astype(np.uint8), np.ones((INK_MARGIN, INK_MARGIN), np.uint8))
-    rest = np.abs(residual[near == 0])
+    kernel = np.ones((INK_MARGIN, INK_MARGIN), np.uint8)
+    return np.asarray(cv2.dilate(ink.astype(np.uint8), kernel) > 0)
+
+
+def _measure_rest(rest: FloatArray) -> tuple[float, float]:
+    """Return the 90th and the 99th percentile of the deviation outside text and its edges."""
     if not len(rest):
         return inf, inf
-    deviation, extreme = np.percentile(rest, (90, 99))
+    deviation, extreme = np.percentile(np.abs(rest), (90, 99))
     return float(deviation), float(extreme)
 
 

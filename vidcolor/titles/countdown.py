@@ -1,8 +1,8 @@
-"""Recognition of the countdown of a film leader: a cross and rings around the center."""
+"""Recognition of the countdown of a film leader: rings around a cross or a digit in the center."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,15 @@ RELATIVE_CONTRAST = 0.4
 STRONG_PERCENTILE = 99
 MAX_SHARE = 0.15
 """Maximum share of the pixels that belong to lines. A frame with more is textured."""
-MIN_COVERAGE = 0.75
-"""Minimum share of a line, or of a ring, that is visible."""
+MIN_CROSS, MIN_RING = 0.75, 0.75
+"""Minimum share of each line of the cross, and of a ring with a cross, that is visible."""
+MIN_LONE_RING = 0.9
+"""Minimum share of a ring without a cross."""
+MAX_LONE_REST = 0.03
+"""Maximum share of lines in the area between such a ring and its digit, and around the ring.
+Clocks and wheels have more."""
+DIGIT_RADIUS = 0.7
+"""Radius of the digit in a ring, relative to the ring."""
 CENTER_OFFSET = 0.03
 """Maximum distance of the cross from the center, as a fraction of the height or width."""
 HIDDEN_SHARE = 0.3
@@ -36,6 +43,15 @@ NUM_ANGLES = 72
 """Number of sectors in which a ring must be visible."""
 
 
+class _Ring(NamedTuple):
+    """A ring around the center."""
+
+    coverage: float
+    """Share of the directions in which it is visible."""
+    rest: float
+    """Share of lines in the area between the ring and its digit, or in that around it."""
+
+
 def recognize_countdown(frame: FloatArray) -> float:
     """Return the confidence, 0 to 1, that a frame is part of a countdown.
 
@@ -45,13 +61,16 @@ def recognize_countdown(frame: FloatArray) -> float:
     if lines.mean() > MAX_SHARE:
         return 0.0
     x, across = _find_center_line(lines)
-    if across < MIN_COVERAGE:
-        return 0.0
     y, down = _find_center_line(lines.T)
-    if down < MIN_COVERAGE:
-        return 0.0
-    ring = max(_measure_ring(lines, x, y, aspect) for aspect in PIXEL_ASPECTS)
-    return min(across, down, ring) if ring >= MIN_COVERAGE else 0.0
+    has_cross = min(across, down) >= MIN_CROSS
+    if not has_cross:
+        y, x = lines.shape[0] // 2, lines.shape[1] // 2
+    rings = [_find_ring(lines, x, y, aspect) for aspect in PIXEL_ASPECTS]
+    ring = max(rings, key=lambda ring: ring.coverage)
+    if has_cross:
+        return ring.coverage if ring.coverage >= MIN_RING else 0.0
+    is_alone = ring.coverage >= MIN_LONE_RING and ring.rest <= MAX_LONE_REST
+    return ring.coverage if is_alone else 0.0
 
 
 def _find_lines(frame: FloatArray) -> Mask:
@@ -77,8 +96,8 @@ def _find_center_line(lines: Mask) -> tuple[int, float]:
     return best, float(visible[best])
 
 
-def _measure_ring(lines: Mask, x: int, y: int, aspect: float) -> float:
-    """Return the share of the directions in which the best ring around a point is visible."""
+def _find_ring(lines: Mask, x: int, y: int, aspect: float) -> _Ring:
+    """Return the best ring around a point."""
     rows, columns = np.nonzero(lines)
     dx, dy = (columns - x) * aspect, rows - y
     radius = np.hypot(dx, dy)
@@ -90,4 +109,12 @@ def _measure_ring(lines: Mask, x: int, y: int, aspect: float) -> float:
     near = visible.copy()
     for shift in range(1, TOLERANCE + 1):
         near[shift:] |= visible[:-shift]
-    return float(near[low:high].mean(axis=1).max())
+    coverage = near[low:high].mean(axis=1)
+    best = low + int(coverage.argmax())
+    # The strokes of rings are a few pixels wide, and there can be two of them.
+    inner, outer = DIGIT_RADIUS * best, best + LINE_WIDTH
+    between = np.count_nonzero((radius > inner) & (radius < best - LINE_WIDTH))
+    around = np.count_nonzero(radius > outer)
+    area = np.pi * max((best - LINE_WIDTH) ** 2 - inner**2, 1.0)
+    rest = max(between / area, around / max(lines.size - np.pi * outer**2, 1.0))
+    return _Ring(float(coverage.max()), float(rest))

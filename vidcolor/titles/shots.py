@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -26,6 +26,8 @@ FADE_CONTRAST = 0.25
 """Contrast relative to the highest one of the shot, below which a frame is part of a fade."""
 TYPICAL_CONFIDENCE = 0.8
 """Minimum median confidence of the frames of a title. Signs in live pictures reach 0.7."""
+STILL_CONFIDENCE = 0.7
+"""The same for a shot in which nothing moves."""
 LOW_PERCENTILE, LOW_CONFIDENCE = 10, 0.3
 """Percentile of the confidence of the frames of a title, and its minimum. A shot that shows a title
 and, after a transition that was not detected, a picture has less."""
@@ -90,7 +92,7 @@ class TitleDetector:
         self._samples: list[_Sample] = []
 
     def feed(self, index: int, frame: FloatArray, ab: tuple[float, float] = (0.0, 0.0)) -> None:
-        """Examine the frame with an index that is a multiple of `SAMPLE_STRIDE`.
+        """Examine a frame; one of `SAMPLE_STRIDE` frames is enough. The indices must rise.
 
         `frame` is its upright Y', (h, w) float32 in [0, 1], of the size from `get_card_shape`, and
         `ab` the color that it has in the source.
@@ -101,18 +103,20 @@ class TitleDetector:
             confidence = max(recognize_card(frame), recognize_countdown(frame))
         self._samples.append(_Sample(index, contrast, confidence, ab))
 
-    def find_titles(self, shots: Sequence[Shot], end: int | None = None) -> tuple[Title, ...]:
+    def find_titles(
+        self, shots: Sequence[Shot], end: int | None = None, still: Collection[int] = ()
+    ) -> tuple[Title, ...]:
         """Return the titles among consecutive shots, in order.
 
         Shots whose kind a person has set are not examined. The last shot ends at `end`; None for
-        its own end.
+        its own end. `still` are the boundaries of the shots in which nothing moves.
         """
         found = []
         for number, shot in enumerate(shots):
             following = shots[number + 1] if number + 1 < len(shots) else None
             last_end = shot.end if end is None else end
             span = range(shot.boundary, last_end if following is None else following.boundary)
-            title = self._examine(shot, span)
+            title = self._examine(shot, span, shot.boundary in still)
             if title is not None:
                 found.append(title)
         return tuple(found)
@@ -121,13 +125,13 @@ class TitleDetector:
         """Forget what is known of the frames before an index."""
         del self._samples[: bisect_left(self._samples, before, key=_get_number)]
 
-    def _examine(self, shot: Shot, span: range) -> Title | None:
+    def _examine(self, shot: Shot, span: range, is_still: bool) -> Title | None:
         """Return a shot as a title of the frames in `span`; None if it is none."""
         if shot.kind == "picture":
             return None
         stop = shot.end or span.stop
         samples = self._get_samples(shot.mixed_range.stop, stop) or self._get_samples(*_ends(span))
-        title = _judge(samples, span)
+        title = _judge(samples, span, STILL_CONFIDENCE if is_still else TYPICAL_CONFIDENCE)
         if shot.kind == "title":
             known = title or _make_title(span, samples, 1.0)
             return replace(known, confidence=1.0)
@@ -146,7 +150,7 @@ def _ends(span: range) -> tuple[int, int]:
     return span.start, span.stop
 
 
-def _judge(samples: Sequence[_Sample], span: range) -> Title | None:
+def _judge(samples: Sequence[_Sample], span: range, minimum: float) -> Title | None:
     """Return the title that the samples of a shot show; None if they show none."""
     if not samples:
         return None
@@ -157,7 +161,7 @@ def _judge(samples: Sequence[_Sample], span: range) -> Title | None:
     confidences = [sample.confidence for sample in full]
     median = float(np.median(confidences))
     low = float(np.percentile(confidences, LOW_PERCENTILE, method="lower"))
-    if median < TYPICAL_CONFIDENCE or low < LOW_CONFIDENCE:
+    if median < minimum or low < LOW_CONFIDENCE:
         return None
     return _make_title(span, full, median)
 

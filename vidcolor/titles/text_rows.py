@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from vidcolor.imaging.types import FloatArray, Mask
@@ -35,9 +37,24 @@ MIN_HEIGHT_RATIO = 0.45
 MAX_GAP = 1.6
 """Maximum horizontal distance of neighbors in a row, relative to the taller one."""
 MIN_ROW_LETTERS = 3
-"""Minimum number of components of a row."""
+"""Minimum number of components of a row, unless it has enough strokes."""
+MIN_ROW_STROKES = 3
+"""Minimum number of strokes along a line of a row of fewer components. The letters of italics,
+handwriting and soft copies touch each other, so that a word is one component."""
+STROKES_PER_LETTER = 1
+"""Typical number of strokes of a letter along a line."""
 MIN_ROW_ASPECT = 2.2
 """Minimum ratio of width to height of a row."""
+FILL_WEIGHT = 3.0
+"""Weight of the difference in fill, relative to that in width."""
+JOINED_VARIETY = 0.35
+"""Variety of text whose letters touch, which is typical."""
+MIRROR_SIZE = 5
+"""Maximum size of the difference in shape and position of two halves of an ornament, in pixels."""
+AXIS_OFFSET = 0.03
+"""Maximum distance of the axis of a border from the middle, as a fraction of the width."""
+MIN_SYMMETRY = 0.7
+"""Share of the pixels that have a counterpart, from which a component is part of an ornament."""
 BASELINE_PERCENTILE = 60
 """Percentile of the distances from the baseline that describes a row. Commas and descenders are the
 components beyond it."""
@@ -53,6 +70,16 @@ class Components(NamedTuple):
     area: FloatArray
     level: FloatArray
     """Mean value of each component's pixels."""
+    strokes: FloatArray
+    """Mean number of strokes along a row of pixels of each component."""
+    symmetry: FloatArray
+    """Share of each component's pixels that have a counterpart on the other side of the frame."""
+
+
+def transpose(components: Components) -> Components:
+    """Return components with columns as rows. Their strokes are not known."""
+    x, y, width, height, area, level, strokes, symmetry = components
+    return Components(y, x, height, width, area, level, np.zeros_like(strokes), symmetry)
 
 
 class PixelBox(NamedTuple):
@@ -94,6 +121,10 @@ class TextRows(NamedTuple):
     over the rows."""
     width: float
     """Width of the widest row as a fraction of the frame."""
+    fill: float
+    """Mean share of the letters in their bounding boxes. Windows and lamps fill theirs."""
+    variety: float
+    """Variation of the letters' widths and fills. Windows, lamps and patterns have less."""
 
 
 def find_components(mask: Mask, values: FloatArray) -> Components | None:
@@ -105,25 +136,53 @@ def find_components(mask: Mask, values: FloatArray) -> Components | None:
     if len(kept) > MAX_COMPONENTS:
         return None
     sums = np.bincount(labels.ravel(), values.ravel(), count)[kept]
+    starts = np.bincount(labels[:, 1:][mask[:, 1:] & ~mask[:, :-1]], minlength=count)[kept]
+    mirrored = np.bincount(labels[mask & find_mirror_image(mask)], minlength=count)[kept]
     x, y, width, height, area = stats[kept].T.astype(np.float32)
-    return Components(x, y, width, height, area, (sums / area).astype(np.float32))
+    parts = (sums / area, starts / height, mirrored / area)
+    return Components(x, y, width, height, area, *(part.astype(np.float32) for part in parts))
+
+
+def find_mirror_image(mask: Mask) -> Mask:
+    """Return the pixels whose counterpart on the other side of a mask is set, or near it.
+
+    The axis is near the middle, where most pixels have a counterpart.
+    """
+    import cv2
+
+    near = cv2.dilate(mask.astype(np.uint8), np.ones((MIRROR_SIZE, MIRROR_SIZE), np.uint8)) > 0
+    limit = round(AXIS_OFFSET * mask.shape[1])
+    best, best_count = near, -1
+    for shift in range(-limit, limit + 1, MIRROR_SIZE - 1):
+        flipped = np.zeros_like(near)
+        low, high = max(0, shift), near.shape[1] + min(0, shift)
+        flipped[:, low:high] = near[:, ::-1][:, low - shift : high - shift]
+        count = int(np.count_nonzero(flipped & mask))
+        if count > best_count:
+            best, best_count = flipped, count
+    return best
 
 
 def find_text_rows(components: Components, shape: tuple[int, ...]) -> TextRows | None:
     """Return the rows of letters in a frame of a height and width; None if there is none."""
     columns, is_line = shape[1], _is_line(components, shape)
-    total = float(components.area[~is_line].sum())
     letters, groups = _find_letters(components, is_line, shape)
     if not groups:
         return None
     members = np.concatenate(groups)
-    level = letters.level[members]
+    level, area = letters.level[members], float(letters.area[members].sum())
+    is_ornament = is_line | (components.symmetry >= MIN_SYMMETRY)
+    other = float(components.area[~is_ornament].sum()) - float(
+        letters.area[members][letters.symmetry[members] < MIN_SYMMETRY].sum()
+    )
     return TextRows(
-        num_letters=len(members),
-        share=float(letters.area[members].sum()) / total,
+        num_letters=sum(_count_letters(letters, g) for g in groups),
+        share=area / (area + other),
         level_spread=float(level.std() / max(float(level.mean()), 1e-6)),
         baseline_error=float(np.mean([_measure_baseline(letters, g) for g in groups])),
         width=max(_measure_extent(letters, g)[0] for g in groups) / columns,
+        fill=float((letters.area / (letters.width * letters.height))[members].mean()),
+        variety=_measure_variety(letters, groups),
     )
 
 
@@ -193,10 +252,24 @@ def _label_connected(linked: NDArray[np.bool_]) -> NDArray[np.intp]:
 
 
 def _is_row(letters: Components, group: NDArray[np.intp]) -> bool:
-    if len(group) < MIN_ROW_LETTERS:
+    if len(group) < MIN_ROW_LETTERS and letters.strokes[group].sum() < MIN_ROW_STROKES:
         return False
     width, height = _measure_extent(letters, group)
     return width >= MIN_ROW_ASPECT * height
+
+
+def _measure_variety(letters: Components, groups: Sequence[NDArray[np.intp]]) -> float:
+    members = np.concatenate(groups)
+    if len(members) < MIN_ROW_LETTERS:
+        return JOINED_VARIETY
+    widths = np.concatenate([letters.width[g] / np.median(letters.height[g]) for g in groups])
+    fill = (letters.area / (letters.width * letters.height))[members]
+    return float(np.hypot(widths.std() / widths.mean(), FILL_WEIGHT * fill.std()))
+
+
+def _count_letters(letters: Components, group: NDArray[np.intp]) -> int:
+    """Return the number of letters of a row, some of which may touch each other."""
+    return max(len(group), int(letters.strokes[group].sum() / STROKES_PER_LETTER))
 
 
 def _measure_extent(letters: Components, group: NDArray[np.intp]) -> tuple[float, float]:

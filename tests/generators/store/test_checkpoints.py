@@ -1,6 +1,7 @@
 import functools
 import io
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,21 @@ def test_truncated_file_is_rejected(fraction):
     data = serialize(STATE_DICT)
     with pytest.raises(WeightsError, match=r"file\.pth: damaged"):
         load_checkpoint(FILE, data[: int(len(data) * fraction)])
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ("net/constants.pkl", "a TorchScript module; use a file with its state dict"),
+        ("weights.caffemodel", "a ZIP archive without weights of PyTorch; unpack it"),
+    ],
+)
+def test_other_archives_are_named(record, message):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(record, b"x")
+    with pytest.raises(WeightsError, match=rf"file\.pth: {message}$"):
+        load_checkpoint(FILE, buffer.getvalue())
 
 
 def test_flipped_bit_is_detected():

@@ -72,6 +72,14 @@ def test_channels_become_gray_or_color_with_alpha(tmp_path, names, dtype):
     assert (still.alpha is not None) == names.endswith("A")
     if still.alpha is not None:
         np.testing.assert_allclose(still.alpha / 65535, planes["A"], atol=1e-5)
+    assert still.warnings == ()
+
+
+@pytest.mark.parametrize("names", ["YZ", "RGBAIZ"])
+def test_further_channels_are_named(tmp_path, names):
+    still = read_still(write_exr(tmp_path / "a.exr", make_planes(names)))
+    number = len(names.strip("RGBAY"))
+    assert still.warnings == (f"not kept: {number} extra channel(s)",)
 
 
 @pytest.mark.parametrize(

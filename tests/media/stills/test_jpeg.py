@@ -191,3 +191,36 @@ def test_data_after_the_image_is_named(tmp_path, gray):
     for trailer, warnings in rows.items():
         source.write_bytes(image + trailer)
         assert read_still(source).warnings == warnings
+
+
+@pytest.mark.parametrize("restarts", [0, 1])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_jpeg_without_its_end_marker_is_complete(tmp_path, gray, mode, restarts):
+    source = tmp_path / "a.jpg"
+    Image.fromarray(gray).convert(mode).save(source, restart_marker_rows=restarts)
+    whole, data = read_still(source), source.read_bytes()
+    source.write_bytes(data[:-2])
+    still = read_still(source)
+    np.testing.assert_array_equal(still.luma, whole.luma)
+    assert still.warnings == () and (still.jpeg_data is None) == (mode == "RGB")
+    write_still(tmp_path / "b.jpg", still, *smooth_chroma(), provenance=PROVENANCE)
+    if mode == "L":
+        np.testing.assert_array_equal(read_jpeg_luma(tmp_path / "b.jpg"), whole.luma)
+    for lost in (3, 20, 300):
+        source.write_bytes(data[:-lost])
+        with pytest.raises(InputError, match="truncated JPEG"):
+            read_still(source)
+
+
+def test_bytes_between_segments_are_skipped(tmp_path, gray):
+    """Some programs leave a wrong number of bytes there. All decoders skip them."""
+    source, target = tmp_path / "a.jpg", tmp_path / "b.jpg"
+    Image.fromarray(gray).save(source, dpi=(300, 300))
+    data = source.read_bytes()
+    at = data.index(b"\xff\xdb")
+    for stray in (b"\0\0", b"\xff\0", b"\xff\xff\xff", b"\xff\xd1 "):
+        source.write_bytes(data[:at] + stray + data[at:])
+        still = read_still(source)
+        assert still.metadata.dpi == (300, 300)
+        write_still(target, still, *smooth_chroma(), provenance=PROVENANCE)
+        np.testing.assert_array_equal(read_jpeg_luma(target), read_jpeg_luma(source))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import struct
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -24,6 +26,7 @@ from tests.helpers.stills import (
     srgb_profile,
 )
 from vidcolor.errors import InputError, OutputError
+from vidcolor.media.stills.boxes import make_box
 from vidcolor.media.stills.jpeg2000 import CODESTREAM_SIGNATURE, FILE_SIGNATURE
 from vidcolor.media.stills.registry import read_still, read_still_recipe, write_still
 from vidcolor.photo import default_target
@@ -142,3 +145,85 @@ def test_metadata_survives(tmp_path, gray):
 )
 def test_results_have_the_format_of_the_source(tmp_path, suffix, expected):
     assert default_target(tmp_path / f"a{suffix}").suffix == expected
+
+
+def write_jp2(path, codestream, bits, channels, header=b"", boxes=b""):
+    """Write a JP2 file with further boxes."""
+    size = struct.pack(">IIHBBBB", HEIGHT, WIDTH, channels, bits - 1, 7, 0, 0)
+    color = make_box(
+        b"colr", struct.pack(">BBBI", 1, 0, 0, 16 if channels == 3 or b"pclr" in header else 17)
+    )
+    header = make_box(b"jp2h", make_box(b"ihdr", size) + color + header)
+    start = FILE_SIGNATURE + make_box(b"ftyp", b"jp2 \0\0\0\0jp2 ")
+    path.write_bytes(start + header + boxes + make_box(b"jp2c", codestream))
+
+
+def encode(pixels):
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, "JPEG2000", no_jp2=True)
+    return encoded.getvalue()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("bits", [1, 2, 4, 7])
+def test_less_than_8_bits_have_white_at_the_top(tmp_path, gray, bits, channels):
+    imagecodecs = pytest.importorskip("imagecodecs")
+    codes = gray >> (8 - bits)
+    samples = np.dstack([codes] * 3) if channels == 3 else codes
+    codestream = imagecodecs.jpeg2k_encode(samples, level=0, codecformat="j2k", bitspersample=bits)
+    write_jp2(tmp_path / "a.jp2", codestream, bits, channels)
+    expected = np.rint(codes * (255 / ((1 << bits) - 1)))
+    np.testing.assert_array_equal(read_still(tmp_path / "a.jp2").luma, expected)
+
+
+@pytest.mark.parametrize("bits", [1, 4, 8])
+def test_palettes_are_read(tmp_path, gray, bits):
+    imagecodecs = pytest.importorskip("imagecodecs")
+    codes, palette = gray >> (8 - bits), np.linspace(255, 0, 1 << bits).round().astype(np.uint8)
+    entries = np.repeat(palette, 3).tobytes()
+    header = make_box(b"pclr", struct.pack(">HB3B", len(palette), 3, 7, 7, 7) + entries)
+    header += make_box(b"cmap", struct.pack(">" + "HBB" * 3, 0, 1, 0, 0, 1, 1, 0, 1, 2))
+    codestream = imagecodecs.jpeg2k_encode(codes, level=0, codecformat="j2k", bitspersample=bits)
+    write_jp2(tmp_path / "a.jp2", codestream, bits, 1, header)
+    np.testing.assert_array_equal(read_still(tmp_path / "a.jp2").luma, palette[codes])
+
+
+@pytest.mark.parametrize("dpi", [(72, 72), (300, 299.5), (2400, 2400), (4800, 9600.5), (96000, 1)])
+def test_any_resolution_survives(tmp_path, still, dpi):
+    still = replace(still, metadata=replace(still.metadata, dpi=dpi))
+    write_still(tmp_path / "b.jp2", still, *random_chroma(), provenance=PROVENANCE)
+    assert read_still(tmp_path / "b.jp2").metadata.dpi == pytest.approx(dpi, rel=1e-4)
+    assert open_image(tmp_path / "b.jp2").info["dpi"] == pytest.approx(dpi, rel=1e-4)
+
+
+def test_the_resolution_of_the_scan_precedes_that_of_the_display(tmp_path, gray):
+    scan, display = (
+        make_box(kind, struct.pack(">HHHHbb", dpi, 254, dpi, 254, 4, 4))
+        for kind, dpi in ((b"resc", 600), (b"resd", 72))
+    )
+    for boxes, dpi in ((display + scan, 600), (scan, 600), (display, 72), (b"", None)):
+        write_jp2(
+            tmp_path / "a.jp2", encode(gray), 8, 1, make_box(b"res ", boxes) if boxes else b""
+        )
+        found = read_still(tmp_path / "a.jp2").metadata.dpi
+        assert found is dpi is None or found == pytest.approx((dpi, dpi))
+
+
+def test_boxes_of_archives_survive(tmp_path, gray):
+    xml = make_box(b"xml ", b"<mix><scanner>A</scanner></mix>")
+    geo = make_box(b"uuid", bytes(range(16)) + b"place")
+    captions = b"\x1c\x02\x78\0\x04Pier"
+    iptc = make_box(b"uuid", bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38") + captions)
+    credentials = make_box(b"jumb", b"c2pa")
+    source, target = tmp_path / "a.jp2", tmp_path / "b.jp2"
+    write_jp2(source, encode(gray), 8, 1, boxes=xml + geo + iptc + credentials)
+    still = read_still(source)
+    assert still.metadata.iptc == captions
+    assert [text for text in still.warnings if "C2PA" in text] == list(still.warnings) != []
+    assert write_still(target, still, *random_chroma(), provenance=PROVENANCE) == ()
+    data = target.read_bytes()
+    assert all(data.count(box) == 1 for box in (xml, geo, iptc)) and b"jumb" not in data
+    assert read_still(target).metadata.extras == still.metadata.extras
+    warnings = write_still(tmp_path / "b.tif", still, *random_chroma(), provenance=PROVENANCE)
+    assert warnings == ("TIFF cannot store XML and other JP2 boxes",)
+    assert read_still(tmp_path / "b.tif").metadata.iptc == captions

@@ -7,7 +7,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from tests.helpers.stills import PROVENANCE, luma_bt709, random_chroma
+from tests.helpers.stills import PROVENANCE, luma_bt709, random_chroma, srgb_profile
 from vidcolor.errors import InputError
 from vidcolor.media.stills.registry import read_still, write_still
 
@@ -114,11 +114,14 @@ def test_the_description_by_a_person_survives_beside_that_of_a_program(tmp_path,
         assert tiff.pages.first.description == "Pier, 1936"
 
 
+@pytest.mark.parametrize("tag", [254, 255])
 @pytest.mark.parametrize("mode", ["L", "P"])
-def test_a_preview_before_the_image_is_not_colorized(tmp_path, gray, mode):
+def test_a_preview_before_the_image_is_not_colorized(tmp_path, gray, mode, tag):
     pixels, path = Image.fromarray(gray).convert(mode), tmp_path / "a.tif"
+    # Old programs write SubfileType: 2 is a preview.
+    kind = {"subfiletype": 1} if tag == 254 else {"extratags": [(255, 3, 1, 2, True)]}
     with tifffile.TiffWriter(path) as tiff:
-        tiff.write(gray[::4, ::4], subfiletype=1, metadata=None)
+        tiff.write(gray[::4, ::4], metadata=None, **kind)
         options = {} if mode == "L" else {"photometric": "palette", "colormap": GRAY_PALETTE}
         tiff.write(
             np.asarray(pixels), metadata=None, extratags=[(315, 2, 0, "A. P.", True)], **options
@@ -137,3 +140,23 @@ def test_sensor_data_is_refused(tmp_path, gray, photometric, channels):
         tiff.write(samples, photometric=photometric, planarconfig="contig")
     with pytest.raises(InputError, match="camera raw file; develop it"):
         read_still(tmp_path / "a.tif")
+
+
+def test_layers_of_photoshop_are_named(tmp_path, deep):
+    layers = b"Adobe Photoshop Document Data Block\0" + bytes(8)
+    tags = [(37724, 7, len(layers), layers, True)]
+    tifffile.imwrite(tmp_path / "a.tif", deep, metadata=None, extratags=tags)
+    still = read_still(tmp_path / "a.tif")
+    np.testing.assert_array_equal(still.luma, deep)
+    assert still.warnings == ("not kept: the layers of Photoshop",)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGB", "YCbCr"])
+@pytest.mark.parametrize("compression", ["raw", "jpeg"])
+def test_the_profile_is_kept(tmp_path, gray, mode, compression):
+    if (compression, mode) == ("jpeg", "P"):  # libtiff cannot write it
+        return
+    profile = srgb_profile()
+    image = Image.fromarray(gray).convert("RGB").convert(mode)
+    image.save(tmp_path / "a.tif", compression=compression, icc_profile=profile)
+    assert read_still(tmp_path / "a.tif").metadata.icc == profile

@@ -24,7 +24,8 @@ from tests.studio.browser.server import Session
 if TYPE_CHECKING:
     from pathlib import Path
 
-TIMEOUT_MS = 60_000
+TIMEOUT_MS = 120_000
+"""Time that a page may take on a slow machine, in milliseconds: several times the usual one."""
 REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sourceFile }) =>
     console.error("policy violation:", violatedDirective, blockedURI, sourceFile));

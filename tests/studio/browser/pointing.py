@@ -28,7 +28,7 @@ def wait_for_picture(page: Page, key: str = "") -> Locator:
         """([canvas, key]) => canvas.source?.key.includes(key) && canvas.colorAt(0.5, 0.5)
             && canvas.getAttribute("aria-busy") === "false" """,
         arg=[canvas.element_handle(), key],
-        timeout=60_000,
+        timeout=120_000,
     )
     # Pictures are painted, and fade in, in the next frames.
     page.wait_for_timeout(250)

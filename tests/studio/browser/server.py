@@ -20,7 +20,7 @@ class Session:
     def __init__(self, server: StudioProcess) -> None:
         self.server = server
         # What a session uploads belongs to it: others, also the token, do not see it.
-        self.client = httpx.Client(base_url=server.base_url, headers=MUTATION, timeout=60)
+        self.client = httpx.Client(base_url=server.base_url, headers=MUTATION, timeout=120)
         assert self.client.get(server.make_link()).is_redirect
 
     @property
@@ -77,7 +77,7 @@ class Session:
         self.client.close()
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 120) -> Any:
     """Return the first true result of a function."""
     end = time.monotonic() + seconds
     while not (result := condition()):

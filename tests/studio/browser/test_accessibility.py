@@ -108,7 +108,7 @@ def test_no_view_has_a_serious_violation(
     page.goto(f"{person.server.base_url}/#/photo/{photo}")
     canvas = wait_for_picture(page)
     point_at(page, canvas, 0.4, 0.4)
-    page.wait_for_timeout(500)
+    expect(page.locator(".likely-colors button").first).to_be_visible()
     found += check(page, "photo") + check_message(page, "photo", "photo-strip")
     page.keyboard.press("d")
     expect(page.get_by_role("dialog")).to_be_visible()

@@ -72,9 +72,7 @@ def test_a_click_hits_the_frame_and_the_pixel(
     state = session.get(f"/api/films/{film}")
     assert (state["width"], state["height"], state["num_frames"]) == (WIDTH, HEIGHT, FRAMES)
 
-    person = visitor(viewport={"width": 1300, "height": 900})
-    person.expected = ["409.*/frames/"]  # a still that was being made when the film changed
-    page = person.open(f"#/film/{film}")
+    page = visitor(viewport={"width": 1300, "height": 900}).open(f"#/film/{film}")
     wait_for_picture(page)
     for frame in (17, 4):
         page.keyboard.press("/")

@@ -30,6 +30,19 @@ set both.
 """
 
 
+ZOOM = """async (canvas, [x, y]) => {
+    const sharp = new Promise((resolve) => {
+        canvas.addEventListener("loaded", ({ detail }) => {
+            if (detail.isSharp && detail.view === "color") resolve();
+        });
+        setTimeout(resolve, 3000); // what is shown may be sharp enough
+    });
+    canvas.zoomTo("one", { x, y });
+    await sharp;
+}"""
+"""Zoom to 1:1 around a place, and wait for the sharp picture, which follows after a rest."""
+
+
 def open_screen(visitor: Callable[..., Visitor], ratio: float, zoom: float) -> Visitor:
     """Return a visitor with a screen of 1440 × 900 physical units."""
     viewport = {"width": round(1440 / zoom), "height": round(900 / zoom)}
@@ -72,12 +85,7 @@ def test_a_click_hits_the_pixel_under_the_pointer(
 
     # One picture pixel on one device pixel, and moved.
     wait_for_picture(page)
-    canvas.evaluate(
-        "(canvas, [x, y]) => canvas.zoomTo('one', { x, y })",
-        [(MARK.x + 70) / WIDTH, (MARK.y - 20) / HEIGHT],
-    )
-    wait_for_picture(page)
-    page.wait_for_timeout(700)  # the sharp picture follows after a rest
+    canvas.evaluate(ZOOM, [(MARK.x + 70) / WIDTH, (MARK.y - 20) / HEIGHT])
     page.mouse.click(*locate_mark(page, wait_for_picture(page)))
     x, y = read_hint(session, photo)
     assert abs(x - MARK.x) <= 0.5 and abs(y - MARK.y) <= 0.5

@@ -23,6 +23,10 @@ _MAX_WRAPPERS = 3
 _PREFIXES = ("module.", "_orig_mod.")
 """Prefixes that data-parallel training and torch.compile add to every key."""
 
+_CHECKPOINT_RECORD, _TORCHSCRIPT_RECORD = "data.pkl", "constants.pkl"
+"""Names of records in the zip files of all checkpoints, and of TorchScript modules."""
+_CHECKSUM_FAULT = "damaged (checksum mismatch); fetch it again"
+
 _BLOCKED_GLOBAL = re.compile(r"(?:GLOBAL|class|function|instantiate) ([\w.<>]+)", re.IGNORECASE)
 """Pattern of the name of a blocked global in torch's error message."""
 
@@ -50,8 +54,8 @@ def load_checkpoint(path: Path, data: bytes) -> dict[str, Tensor]:
     """
     import torch
 
-    if zipfile.is_zipfile(io.BytesIO(data)) and _has_corrupt_records(data):
-        raise WeightsError(f"{path}: damaged (checksum mismatch); fetch it again")
+    if zipfile.is_zipfile(io.BytesIO(data)) and (fault := _find_archive_fault(data)):
+        raise WeightsError(f"{path}: {fault}")
     allowed: list[Any] = [slice, (_InertPartial, "functools.partial")]
     try:
         with torch.serialization.safe_globals(allowed), warnings.catch_warnings():
@@ -70,22 +74,35 @@ def load_checkpoint(path: Path, data: bytes) -> dict[str, Tensor]:
     return _extract_state_dict(path, content)
 
 
-def _has_corrupt_records(data: bytes) -> bool:
+def _find_archive_fault(data: bytes) -> str | None:
+    """Return why a zip file is not a valid checkpoint; None if torch can decide."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = {name.rpartition("/")[2] for name in archive.namelist()}
+            if _TORCHSCRIPT_RECORD in names:
+                return "a TorchScript module; use a file with its state dict"
+            if _CHECKPOINT_RECORD not in names:
+                return "a ZIP archive without weights of PyTorch; unpack it"
+            return _CHECKSUM_FAULT if _has_corrupt_records(archive) else None
+    except zipfile.BadZipFile:
+        return None
+
+
+def _has_corrupt_records(archive: zipfile.ZipFile) -> bool:
     """Return whether records of a zip file have a wrong CRC-32, which torch does not check.
 
     If all checksums are wrong, the file is accepted: torch has an option to save without computing
     checksums.
     """
     num_corrupt = 0
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        records = archive.infolist()
-        for record in records:
-            try:
-                with archive.open(record) as file:
-                    while file.read(1 << 20):
-                        pass
-            except (zipfile.BadZipFile, NotImplementedError, RuntimeError):
-                num_corrupt += 1
+    records = archive.infolist()
+    for record in records:
+        try:
+            with archive.open(record) as file:
+                while file.read(1 << 20):
+                    pass
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError):
+            num_corrupt += 1
     return 0 < num_corrupt < len(records)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidcolor.errors import InputError, UsageError
+from vidcolor.errors import InputError
 from vidcolor.media.stills.types import (
     DEFAULT_QUALITY,
     DecodedImage,
@@ -129,11 +129,6 @@ def read_gif(path: Path, allow_damaged: bool) -> DecodedImage:
     return DecodedImage.from_pillow(image)
 
 
-def refuse_gif(job: ColorizedStill) -> EncodedStill:
-    """Refuse to write color to a format of 256 colors."""
-    raise UsageError(f"{job.still.path}: GIF stores 256 colors only; write PNG")
-
-
 def read_tga(path: Path, allow_damaged: bool) -> DecodedImage:
     """Decode a TGA of any kind to 8-bit gray or R'G'B', with alpha if it has one."""
     from PIL.TgaImagePlugin import TgaImageFile
@@ -180,8 +175,3 @@ def encode_ppm(job: ColorizedStill) -> EncodedStill:
     rgb = job.rgb()
     header = f"P6\n{rgb.shape[1]} {rgb.shape[0]}\n{(1 << job.bits) - 1}\n".encode()
     return header + rgb.astype(rgb.dtype.newbyteorder(">")).tobytes(), ()
-
-
-def refuse_pgm(job: ColorizedStill) -> EncodedStill:
-    """Refuse to write color to a format for gray."""
-    raise UsageError(f"{job.still.path}: PGM and PBM store gray only; write PPM or PNG")

@@ -108,6 +108,12 @@ class Directory:
         """Set a tag to bytes; `kind` is 1 (BYTE), 2 (ASCII) or 7 (UNDEFINED)."""
         self.entries[tag] = Entry(tag, kind, len(value), value)
 
+    def set_dpi(self, dpi: tuple[float, float]) -> None:
+        """Set the tags of the resolution, with three decimals."""
+        for tag, value in zip((X_RESOLUTION, Y_RESOLUTION), dpi, strict=True):
+            self.set_numbers(tag, 5, round(value * 1000), 1000)
+        self.set_numbers(RESOLUTION_UNIT, 3, 2)
+
     @property
     def dpi(self) -> tuple[float, float] | None:
         """Horizontal and vertical resolution in dots per inch; None without a valid unit."""
@@ -166,6 +172,22 @@ def reset_orientation(exif: bytes) -> bytes:
             kind = struct.unpack_from(order + "H", exif, at + 2)[0]
             struct.pack_into(order + ("H" if kind == 3 else "I"), out, at + 8, 1)
     return bytes(out)
+
+
+def move_resolution(
+    exif: bytes | None, dpi: tuple[float, float] | None
+) -> tuple[bytes | None, tuple[float, float] | None]:
+    """Store a resolution in EXIF; return the EXIF block, and the resolution if that fails.
+
+    It fails if there is a block without a resolution, which cannot be rebuilt.
+    """
+    if dpi is None or parse_exif(exif).dpi:
+        return exif, None
+    if exif is not None:
+        return exif, dpi
+    directory = Directory("<")
+    directory.set_dpi(dpi)
+    return encode_exif(directory), None
 
 
 def _read_directory_at(

@@ -191,17 +191,20 @@ def _decode_planes(path: Path, data: bytearray) -> tuple[dict[str, NDArray[Any]]
             # The library prints a warning about a part that it cannot read, and leaves it out.
             if not file.parts:
                 raise InputError(f"{path}: truncated or damaged OpenEXR; get a complete copy")
-            parts = [_read_part(part) for part in file.parts]
+            parts = [(_read_part(part), len(part.channels)) for part in file.parts]
     except (RuntimeError, MemoryError) as error:
         raise ValueError(str(error)) from error
-    planes = next(filter(None, parts), None)
-    if planes is None:
+    planes, num_channels = next((part for part in parts if part[0]), ({}, 0))
+    if not planes:
         raise InputError(
             f"{path}: an OpenEXR without float channels R, G, B or Y; save it with these channels"
         )
+    warnings: tuple[str, ...] = ()
     if len(parts) > 1:
-        return planes, (f"the file has {len(parts)} parts: only one is colorized",)
-    return planes, ()
+        warnings += (f"the file has {len(parts)} parts: only one is colorized",)
+    if num_channels > len(planes):
+        warnings += (f"not kept: {num_channels - len(planes)} extra channel(s)",)
+    return planes, warnings
 
 
 def _read_part(part: Any) -> dict[str, NDArray[Any]]:

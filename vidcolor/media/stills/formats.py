@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from vidcolor.errors import UsageError
 from vidcolor.fileio import check_not_special
 from vidcolor.media.stills import avif, basic, dpx, exr, heif, jpeg, jpeg2000, jxl, png, tiff
 from vidcolor.media.stills.rgb import JFIF
@@ -38,7 +39,7 @@ for _row in (
         read_xmp=jpeg.read_jpeg_xmp,
         encode=jpeg.encode_jpeg,
         bits=(8,),
-        stores=frozenset({"exif", "xmp", "icc", "photoshop", "orientation"}),
+        stores=frozenset({"dpi", "exif", "xmp", "icc", "photoshop", "orientation"}),
         extras_label="JPEG comments and other JPEG segments",
         max_side=65535,  # 16-bit fields
         matrix=JFIF,  # JFIF prescribes BT.601 for every image size
@@ -52,7 +53,7 @@ for _row in (
         read_xmp=png.read_png_xmp,
         encode=png.encode_png,
         bits=(8, 16),
-        stores=frozenset({"exif", "xmp", "icc", "alpha", "orientation"}),
+        stores=frozenset({"dpi", "exif", "xmp", "icc", "alpha", "orientation"}),
         extras_label="PNG text and other PNG chunks",
     ),
     StillFormat(
@@ -65,7 +66,8 @@ for _row in (
         encode=tiff.encode_tiff,
         bits=(8, 16),
         stores=frozenset(
-            {"exif", "xmp", "icc", "photoshop", "iptc", "alpha", "premultiplied", "orientation"}
+            {"dpi", "exif", "xmp", "icc", "photoshop", "iptc", "alpha", "premultiplied"}
+            | {"orientation"}
         ),
     ),
     StillFormat(
@@ -89,7 +91,10 @@ for _row in (
         read_xmp=jpeg2000.read_jpeg2000_xmp,
         encode=jpeg2000.encode_jp2,
         bits=(8, 16),
-        stores=frozenset({"exif", "xmp", "icc", "alpha", "orientation"}),
+        stores=frozenset(
+            {"dpi", "exif", "xmp", "icc", "photoshop", "iptc", "alpha", "orientation"}
+        ),
+        extras_label="XML and other JP2 boxes",
     ),
     StillFormat(
         name="j2k",
@@ -147,7 +152,7 @@ for _row in (
         suffixes=(),  # an animation is a film, so the extension does not decide
         signature=re.compile(rb"GIF8[79]a"),
         read=basic.read_gif,
-        encode=basic.refuse_gif,
+        encode=None,  # it stores 256 colors
         bits=(8,),
     ),
     StillFormat(
@@ -157,7 +162,8 @@ for _row in (
         signature=re.compile(rb"BM"),
         read=basic.read_bmp,
         encode=basic.encode_bmp,
-        bits=(8,),  # without metadata, so that results of BMP sources are PNG by default
+        bits=(8,),
+        stores=frozenset({"dpi"}),  # no other, so that results of BMP sources are PNG by default
     ),
     StillFormat(
         name="ppm",
@@ -174,7 +180,7 @@ for _row in (
         suffixes=(".pgm", ".pbm"),
         signature=re.compile(rb"P[1245][\s#]"),
         read=basic.read_pnm,
-        encode=basic.refuse_pgm,
+        encode=None,
         bits=(8, 16),
     ),
     StillFormat(
@@ -222,6 +228,25 @@ for _row in (
     ),
 ):
     register_format(_row)
+
+
+def find_output_format(path: Path) -> StillFormat:
+    """Return the format that the suffix of a target selects.
+
+    Raises:
+        UsageError: the suffix is unknown, the format cannot store color, or a module is missing.
+    """
+    fmt = STILL_SUFFIXES.get(path.suffix.lower())
+    if fmt is None:
+        if path.is_dir():
+            raise UsageError(f"{path}: is a directory; name a file in it or use --out-dir")
+        suffixes = sorted(s for s, row in STILL_SUFFIXES.items() if row.encode is not None)
+        raise UsageError(f"{path}: image format is not supported; use one of {', '.join(suffixes)}")
+    if fmt.encode is None:
+        raise UsageError(f"{path}: {fmt.label} stores gray only; write PPM or PNG")
+    if fmt.missing_module:
+        raise UsageError(f"{path}: {fmt.missing_module}")
+    return fmt
 
 
 def detect_format(path: Path) -> StillFormat | None:

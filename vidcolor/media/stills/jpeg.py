@@ -20,6 +20,7 @@ from vidcolor.media.stills.jpeg_segments import (
     PROGRESSIVE,
     FrameHeader,
     find_frame_header,
+    has_one_scan,
     insert_metadata,
     is_joinable,
     is_ycbcr,
@@ -45,6 +46,10 @@ if TYPE_CHECKING:
 
     from vidcolor.media.stills.types import ColorizedStill, Still
 
+_END = b"\xff\xd9"
+"""The end marker."""
+_OTHER_DATA = b"\x55" * 64
+"""Data that does not belong to the image."""
 _MAX_FILM_OFFSET = 1024
 """Maximum distance from the end of an image to the first box of an MP4 file, in bytes."""
 
@@ -66,22 +71,24 @@ def read_jpeg(path: Path, allow_damaged: bool) -> DecodedImage:
         return replace(_decode_deep(path, data, frame), metadata=metadata, warnings=warnings)
     # Pillow converts Y'CbCr to RGB unless it is asked for Y'CbCr.
     ycbcr = len(frame.component_ids) == 3 and is_ycbcr(segments, frame.component_ids)
-    image = _open_jpeg(data, "YCbCr" if ycbcr else None)
+    mode = "YCbCr" if ycbcr else None
+    image = _open_jpeg(data, mode)
     table = image.quantization.get(frame.luma_table)
     metadata = replace(metadata, jpeg_luma_table=tuple(table) if table else None)
     jpeg_data = data if is_joinable(frame) else None
     try:
         image.load()
     except OSError:
-        if not allow_damaged:
-            raise InputError(
-                f"{path}: truncated JPEG; get a complete copy, or allow damaged images"
-            ) from None
-        jpeg_data = None
         # With an end marker the decoder fills in the missing part instead of failing.
-        image = _open_jpeg(data + b"\xff\xd9", "YCbCr" if ycbcr else None)
+        image = _open_jpeg(data + _END, mode)
         image.load()
-        warnings += ("the file is truncated: the missing part is filled in",)
+        if not (has_one_scan(segments, frame) and _is_complete(image, data, mode)):
+            if not allow_damaged:
+                raise InputError(
+                    f"{path}: truncated JPEG; get a complete copy, or allow damaged images"
+                ) from None
+            jpeg_data = None
+            warnings += ("the file is truncated: the missing part is filled in",)
     if image.mode == "YCbCr":
         decoded = DecodedImage(np.asarray(image), 8, is_ycbcr=True)
     else:
@@ -96,6 +103,15 @@ def read_jpeg(path: Path, allow_damaged: bool) -> DecodedImage:
         lossless=frame.marker in LOSSLESS,
         jpeg_data=jpeg_data,
     )
+
+
+def _is_complete(image: Any, data: bytes, mode: str | None) -> bool:
+    """Return whether a JPEG with one scan lacks only the end marker; `image` is its decoded image.
+
+    If a part of the scan is missing, the decoder takes any data as that part.
+    """
+    other = _open_jpeg(data.rstrip(b"\xff") + _OTHER_DATA + _END, mode)
+    return np.array_equal(np.asarray(other), np.asarray(image))
 
 
 def _describe_trailer(trailer: bytes) -> str:

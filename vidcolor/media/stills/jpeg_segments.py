@@ -38,8 +38,9 @@ _MAX_PAYLOAD = 65533
 _EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
 _PHOTOSHOP, _JFIF, _ADOBE = b"Photoshop 3.0\0", b"JFIF\0", b"Adobe"
 """Identifiers at the start of APPn payloads."""
-_NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
-"""The marker that ends the data of a scan. Stuffed zeros and restart markers belong to the scan."""
+_NEXT_MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
+"""A marker, with its second byte, between segments or at the end of the data of a scan. Stuffed
+zeros, restart markers and fill bytes belong to the scan."""
 
 
 class Segment(NamedTuple):
@@ -79,14 +80,9 @@ def parse_image(data: bytes) -> tuple[list[Segment], bytes]:
     if data[:2] != b"\xff\xd8":
         raise ValueError("not a JPEG file")
     segments, at = [], 2
-    while at < len(data):
-        if data[at] != 0xFF:
-            raise ValueError("a JPEG marker is missing")
-        # Fill bytes may precede a marker (T.81, B.1.1.2).
-        while at < len(data) and data[at] == 0xFF:
-            at += 1
-        marker = data[at] if at < len(data) else EOI
-        at += 1
+    # Decoders skip the bytes that some programs leave between segments, and fill bytes.
+    while found := _NEXT_MARKER.search(data, at):
+        marker, at = found[1][0], found.end()
         if marker == EOI:
             break
         (length,) = struct.unpack(">H", data[at : at + 2].ljust(2, b"\0"))
@@ -128,6 +124,16 @@ def is_joinable(frame: FrameHeader) -> bool:
     is_huffman = frame.marker in (BASELINE, EXTENDED, PROGRESSIVE)
     return (
         is_huffman and frame.precision == 8 and frame.height > 0 and len(frame.component_ids) == 1
+    )
+
+
+def has_one_scan(segments: list[Segment], frame: FrameHeader) -> bool:
+    """Whether one scan codes all components completely."""
+    scans = [segment for segment in segments if segment.marker == SOS]
+    return (
+        frame.marker in (BASELINE, EXTENDED)
+        and len(scans) == 1
+        and scans[0].payload[:1] == bytes([len(frame.component_ids)])
     )
 
 

@@ -25,8 +25,8 @@ from vidcolor.errors import InputError, OutputError, UsageError, VidcolorError
 from vidcolor.fileio import atomic_output
 from vidcolor.imaging.geometry import to_displayed
 from vidcolor.imaging.resize import limit_short_side, resize_area
-from vidcolor.media.stills.exif import read_orientation
-from vidcolor.media.stills.formats import FORMATS, STILL_SUFFIXES, detect_format
+from vidcolor.media.stills.exif import move_resolution, read_orientation
+from vidcolor.media.stills.formats import FORMATS, detect_format, find_output_format
 from vidcolor.media.stills.previews import remove_previews
 from vidcolor.media.stills.rgb import BT709, convert_depth, jfif_to_rgb, rgb_to_gray
 from vidcolor.media.stills.types import SOURCE_RGB_SHORT_SIDE, ColorizedStill, Still, StillFormat
@@ -57,6 +57,7 @@ _FIELD_LABELS = {
     "icc": "the ICC profile",
     "photoshop": "Photoshop resources, which include IPTC captions",
     "iptc": "IPTC captions",
+    "dpi": "the resolution",
 }
 """Names in warnings of the fields of `StillMetadata` that a format may not store."""
 
@@ -186,7 +187,7 @@ def write_still(
     provenance: Provenance,
     quality: int | None = None,
 ) -> tuple[str, ...]:
-    """Write a still with chroma, in the format of the suffix; see `STILL_SUFFIXES`.
+    """Write a still with chroma, in the format of the suffix; see `find_output_format`.
 
     An existing file is replaced, but never the source. The result appears under its name only when
     it is complete and on disk. The provenance is written as XMP if the format stores it.
@@ -206,16 +207,12 @@ def write_still(
         Warnings about data that the format cannot store.
 
     Raises:
-        UsageError: the suffix is unknown, `path` is the source, or the image is too large for the
-            format.
+        UsageError: the suffix is unknown, the format cannot store color, `path` is the source, or
+            the image is too large for the format.
         ValueError: the shape of `cb` or `cr` differs from that of the luma.
         OutputError: the disk is full, permission is denied, or the encoder fails.
     """
-    fmt = STILL_SUFFIXES.get(path.suffix.lower())
-    if fmt is None:
-        raise UsageError(f"{path}: unsupported image format; use {', '.join(STILL_SUFFIXES)}")
-    if fmt.missing_module:
-        raise UsageError(f"{path}: {fmt.missing_module}")
+    fmt = find_output_format(path)
     for plane in (cb, cr):
         if plane.shape != still.luma.shape:
             raise ValueError(f"{plane.shape=} differs from {still.luma.shape=}")
@@ -230,6 +227,7 @@ def write_still(
     metadata, warnings = _prepare_metadata(still, fmt, provenance)
     bits = next((bits for bits in fmt.bits if bits >= still.bits), fmt.bits[-1])
     job = ColorizedStill(still, cb, cr, metadata, bits, quality, provenance.declaration)
+    assert fmt.encode is not None  # see `find_output_format`
     try:
         data, losses = fmt.encode(job)
     except VidcolorError:
@@ -315,6 +313,9 @@ def _prepare_metadata(
         warnings.append(
             "the source's ICC profile is for gray; the result has an sRGB profile instead"
         )
+    if "exif" in fmt.stores and "dpi" not in fmt.stores:
+        exif, dpi = move_resolution(metadata.exif, metadata.dpi)
+        metadata = replace(metadata, exif=exif, dpi=dpi)
     if metadata.xmp and not can_merge(metadata.xmp):
         warnings.append("the source's XMP is broken and is replaced")
     lost = [
@@ -352,7 +353,8 @@ def _make_srgb_profile() -> bytes:
 
 def _to_one_line(error: BaseException) -> str:
     """Return the message of an error in one line of at most 200 characters, or its type."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    text = getattr(error, "strerror", None) or str(error)  # FFmpeg's code of an error is long
+    return " ".join(text.split())[:200] or type(error).__name__
 
 
 def _decoding_errors() -> tuple[type[Exception], ...]:

@@ -8,9 +8,11 @@ specification.
 
 from __future__ import annotations
 
+import io
 import itertools
 import logging
 import re
+import threading
 import zlib
 from contextlib import contextmanager
 from dataclasses import replace
@@ -37,10 +39,14 @@ if TYPE_CHECKING:
 
     from vidcolor.media.stills.types import ColorizedStill
 
-_DNG_VERSION, _NEW_SUBFILE_TYPE = 50706, 254
-"""Tags that identify camera raw files and thumbnails."""
-_REDUCED_IMAGE = 1
-"""Bit of NewSubfileType that marks a thumbnail."""
+_DNG_VERSION, _NEW_SUBFILE_TYPE, _SUBFILE_TYPE = 50706, 254, 255
+"""Tags that identify camera raw files and thumbnails; the last one is that of old programs."""
+_REDUCED_IMAGE, _OLD_REDUCED_IMAGE = 1, 2
+"""The bit of NewSubfileType and the value of SubfileType that mark a thumbnail."""
+_PHOTOSHOP_LAYERS = 37724
+"""Tag of the layers of Photoshop."""
+_OLD_JPEG, _JPEG_OFFSET, _JPEG_SIZE = 6, 513, 514
+"""The value of Compression, and tags, of JPEG as in the first edition of TIFF 6.0."""
 _SENSOR_DATA = (32803, 34892)
 """Values of PhotometricInterpretation of camera raw files: a color filter array, or linear."""
 _CMYK_AND_LAB = (5, 8, 9, 10)
@@ -60,6 +66,8 @@ _DEFLATE, _UNCOMPRESSED = 8, 1
 """Values of Compression."""
 _MAX_PAGES = 1000
 """Maximum number of pages that are examined."""
+_LIBTIFF_LOCK = threading.Lock()
+"""Held while Pillow is set to use libtiff."""
 _MAX_OFFSET = 0xFFFF0000
 """Maximum offset of the directory, in bytes. TIFF has 32-bit offsets, and the directory follows."""
 
@@ -90,6 +98,8 @@ def read_tiff(path: Path, allow_damaged: bool) -> DecodedImage:
             if missing := tiff_samples.find_missing_module(page):
                 raise InputError(f"{path}: {missing}")
             decoded = tiff_samples.decode_page(file, page)
+        elif int(page.compression) == _OLD_JPEG and page.samplesperpixel == 1:
+            decoded = _decode_old_gray_jpeg(file, page)
         elif page.bitspersample <= 8:
             decoded = _decode_with_pillow(path, page.index)
         else:
@@ -97,6 +107,8 @@ def read_tiff(path: Path, allow_damaged: bool) -> DecodedImage:
                 f"{path}: TIFF with {_describe_kind(page)} of {page.bitspersample} bits is not "
                 "supported; convert it to 16-bit gray or RGB"
             )
+        if _PHOTOSHOP_LAYERS in page.tags:
+            warnings += ("not kept: the layers of Photoshop",)
         if int(page.photometric) in _CMYK_AND_LAB:
             warnings += ("CMYK or Lab is converted to RGB without its ICC profile",)
     warnings += decoded.warnings + losses
@@ -128,10 +140,12 @@ def _muted_logger(name: str) -> Iterator[None]:
 
 
 def _is_thumbnail(page: Any) -> bool:
-    """Whether NewSubfileType marks a page as a reduced copy of another page."""
+    """Whether the tags mark a page as a reduced copy of another page."""
     tags = getattr(page, "tags", None)
-    tag = tags.get(_NEW_SUBFILE_TYPE) if tags is not None else None
-    return tag is not None and bool(int(tag.value) & _REDUCED_IMAGE)
+    if tags is None:
+        return False
+    kind, old_kind = (tags.valueof(tag, 0) for tag in (_NEW_SUBFILE_TYPE, _SUBFILE_TYPE))
+    return bool(int(kind) & _REDUCED_IMAGE) or int(old_kind) == _OLD_REDUCED_IMAGE
 
 
 def _is_camera_raw(page: Any) -> bool:
@@ -143,10 +157,12 @@ def _decode_with_pillow(path: Path, index: int) -> DecodedImage:
     from PIL import ImageOps
     from PIL.TiffImagePlugin import TiffImageFile
 
+    tiff_samples.silence_libtiff()
     with path.open("rb") as file:
         # Without a file name, Pillow does not map the file, which transposes some images wrongly.
-        source = TiffImageFile(file)
-        source.seek(index)
+        with _forced_libtiff():
+            source = TiffImageFile(file)
+            source.seek(index)
         orientation = source.getexif().get(exif.ORIENTATION, 1)
         image = source.copy()
         if source.getexif().get(exif.ORIENTATION, 1) != orientation:
@@ -154,6 +170,35 @@ def _decode_with_pillow(path: Path, index: int) -> DecodedImage:
             image.getexif()[exif.ORIENTATION] = {6: 8, 8: 6}.get(orientation, orientation)
             image = ImageOps.exif_transpose(image)
         return DecodedImage.from_pillow(image)
+
+
+@contextmanager
+def _forced_libtiff() -> Iterator[None]:
+    """Make Pillow decode what it opens with libtiff.
+
+    Otherwise it decodes uncompressed Y'CbCr itself, which fails if chroma is subsampled.
+    """
+    from PIL import TiffImagePlugin
+
+    with _LIBTIFF_LOCK:
+        TiffImagePlugin.READ_LIBTIFF = True
+        try:
+            yield
+        finally:
+            TiffImagePlugin.READ_LIBTIFF = False
+
+
+def _decode_old_gray_jpeg(file: Any, page: tifffile.TiffPage) -> DecodedImage:
+    """Decode gray of the old JPEG compression, which Pillow takes for Y'CbCr."""
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    read = _make_reader(file)
+    tags = exif.read_directory(read, page.offset)
+    offset, size = (tags.get_integer(tag) or 0 for tag in (_JPEG_OFFSET, _JPEG_SIZE))
+    image = JpegImageFile(io.BytesIO(read(offset, size)))
+    if image.size != (page.imagewidth, page.imagelength):
+        raise ValueError(f"the JPEG data has the size {image.size}")
+    return DecodedImage.from_pillow(image)
 
 
 def _read_metadata(file: Any, page: tifffile.TiffPage) -> tuple[StillMetadata, tuple[str, ...]]:
@@ -167,10 +212,10 @@ def _read_metadata(file: Any, page: tifffile.TiffPage) -> tuple[StillMetadata, t
     program = _find_pixel_description(kept)
     if program is not None:
         kept = exif.remove_tags(kept, {exif.DESCRIPTION})
-    is_rgb = int(page.photometric) <= 3  # gray, RGB or palette: the profile stays valid
+    is_converted = int(page.photometric) in _CMYK_AND_LAB  # the profile is not that of R'G'B'
     metadata = StillMetadata(
         exif=exif.encode_exif(kept) if kept.entries or kept.children else None,
-        icc=blocks[exif.ICC] if is_rgb else None,
+        icc=None if is_converted else blocks[exif.ICC],
         xmp=blocks[exif.XMP],
         dpi=tags.dpi,
         photoshop=blocks[exif.PHOTOSHOP],
@@ -244,10 +289,7 @@ def _make_directory(metadata: StillMetadata) -> exif.Directory:
     """Return the first directory with all metadata, but without the tags of the pixel layout."""
     directory = exif.remove_tags(exif.parse_exif(metadata.exif), exif.LAYOUT_TAGS)
     if metadata.dpi and exif.X_RESOLUTION not in directory.entries:
-        x, y = (round(d * 1000) for d in metadata.dpi)  # numerators over 1000
-        directory.set_numbers(exif.X_RESOLUTION, 5, x, 1000)
-        directory.set_numbers(exif.Y_RESOLUTION, 5, y, 1000)
-        directory.set_numbers(exif.RESOLUTION_UNIT, 3, 2)
+        directory.set_dpi(metadata.dpi)
     for tag, kind, value in (
         (exif.XMP, 1, metadata.xmp),
         (exif.ICC, 7, metadata.icc),

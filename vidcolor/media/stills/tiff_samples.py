@@ -8,11 +8,15 @@ rows are the bytes of the strip's rows.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import io
 import struct
 import zlib
 from dataclasses import replace
+from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -175,6 +179,7 @@ def _decompress_with_libtiff(
 ) -> NDArray[np.uint8]:
     from PIL.TiffImagePlugin import TiffImageFile
 
+    silence_libtiff()
     tags = (
         (256, 4, width),  # ImageWidth
         (257, 4, height),  # ImageLength
@@ -191,6 +196,19 @@ def _decompress_with_libtiff(
     entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
     directory = struct.pack("<H", len(tags)) + entries + bytes(4)
     return np.asarray(TiffImageFile(io.BytesIO(header + padded + directory)))
+
+
+@cache
+def silence_libtiff() -> None:
+    """Stop Pillow's libtiff from printing errors, for which Pillow raises exceptions as well."""
+    import PIL
+
+    # Wheels of Pillow have their own libtiff, on Linux and macOS in these folders.
+    package = Path(PIL.__file__).parent
+    for folder in (package.with_name("pillow.libs"), package / ".dylibs"):
+        for library in folder.glob("libtiff*"):
+            with contextlib.suppress(OSError, AttributeError):
+                ctypes.CDLL(str(library)).TIFFSetErrorHandler(None)
 
 
 def _unpack(raw: NDArray[np.uint8], page: tifffile.TiffPage, count: int) -> NDArray[Any]:

@@ -225,8 +225,8 @@ class StillFormat:
     """Pattern of a file's first 64 bytes."""
     read: Callable[[Path, bool], DecodedImage]
     """Decode a file. The second argument allows damaged files."""
-    encode: Callable[[ColorizedStill], EncodedStill]
-    """Encode a complete file."""
+    encode: Callable[[ColorizedStill], EncodedStill] | None
+    """Encode a complete file; None if the format cannot store color."""
     bits: tuple[int, ...]
     """Bit depths that it stores, ascending. Deeper stills are rounded, with a warning."""
     read_xmp: Callable[[Path], bytes | None] | None = None

@@ -140,16 +140,22 @@ async def get_tracks(
     rev: Annotated[str | None, Query(max_length=40)] = None,
     count: Annotated[int, Query(ge=2, le=MAX_SAMPLES)] = DEFAULT_SAMPLES,
 ) -> dict[str, Any]:
-    """Return where the hints of a shot are in some of its frames."""
+    """Return where the hints of a shot are in some of its frames, and the `rev` of the shot.
+
+    A shot that had the given `rev` and does not exist any more has no tracks.
+    """
     films = services.films
     row = await run_in_threadpool(films.get, film_id, client)
     decisions = await run_in_threadpool(films.read_decisions, row)
-    document, revs = decisions.document, decisions.revs
-    if not 1 <= number <= len(revs):
+    index = decisions.find_shot(number, rev)
+    if index is None:
+        if rev is not None:  # the page learns of the change in a moment
+            return {"shot": number, "rev": None, "tracks": []}
         raise NotFoundError(f"shot {number} does not exist; read the film again")
-    current = revs[number - 1]
-    response.headers["Cache-Control"] = IMMUTABLE if rev == current else REVALIDATE
-    work = films.pictures.find_tracks(row, document, number - 1, current, count)
+    # A revision does not tell the numbers of hints, so a browser must not keep their tracks.
+    response.headers["Cache-Control"] = REVALIDATE
+    current = decisions.revs[index]
+    work = films.pictures.find_tracks(row, decisions.document, index, current, count)
     return await answer(request, work)
 
 
@@ -168,16 +174,25 @@ async def get_review(
 
 
 @router.post("/{film_id}/shots/{number}/loop")
-def make_loop(film_id: str, number: int, services: ServicesDep, client: ClientDep) -> JSONResponse:
-    """Queue the loops of a shot, unless they are there; the answer has the job or `ready`."""
+def make_loop(
+    film_id: str,
+    number: int,
+    services: ServicesDep,
+    client: ClientDep,
+    rev: Annotated[str | None, Query(max_length=40)] = None,
+) -> JSONResponse:
+    """Queue the loops of a shot, unless they are there; the answer has the job or `ready`.
+
+    With its `rev`, the shot is found after earlier ones were split or merged.
+    """
     services.check_accepting()
     films = services.films
     row = films.get(film_id, client)
-    path, rev = films.find_loop(row, number, "color", ".mp4")
-    times = films.cache.get(films.find_loop(row, number, "color", ".json")[0])
-    if path.exists() and times is not None:
+    number, rev = films.find_shot(row, number, rev)
+    times = films.cache.get(films.locate_loop(row, rev, "color", ".json"))
+    if films.locate_loop(row, rev, "color", ".mp4").exists() and times is not None:
         return JSONResponse({"ready": True, "rev": rev, "times": json.loads(times)})
-    return JSONResponse(films.submit_loop(row, number).to_json(), 202)
+    return JSONResponse(films.submit_loop(row, number, rev).to_json(), 202)
 
 
 @router.get("/{film_id}/shots/{number}/loop.{suffix}")
@@ -190,17 +205,24 @@ def get_loop(
     view: LoopView = "color",
     rev: Annotated[str | None, Query(max_length=40)] = None,
 ) -> FileResponse:
-    """Return the loop of a shot: H.264 as `loop.mp4`, or VP9 as `loop.webm`."""
+    """Return the loop of a shot: H.264 as `loop.mp4`, or VP9 as `loop.webm`.
+
+    With a `rev` of the shot, the loop of that revision as long as it is kept: a browser reads it in
+    parts while it plays, also after the shot was changed.
+    """
     films = services.films
     row = films.get(film_id, client)
     if suffix not in ("mp4", "webm"):
         raise NotFoundError("loops are loop.mp4 and loop.webm")
-    path, current = films.find_loop(row, number, view, f".{suffix}")
+    shown, path = rev, films.locate_loop(row, rev or "", view, f".{suffix}")
+    if shown is None or not path.is_file():
+        shown = films.find_shot(row, number, None)[1]
+        path = films.locate_loop(row, shown, view, f".{suffix}")
     if not path.is_file():
         raise NotFoundError(f"shot {number} has no loop yet; request it")
     headers = {
-        "Cache-Control": IMMUTABLE if rev == current else REVALIDATE,
-        "X-Revision": current,
+        "Cache-Control": IMMUTABLE if rev == shown else REVALIDATE,
+        "X-Revision": shown,
     }
     return FileResponse(path, media_type=f"video/{suffix}", headers=headers)
 

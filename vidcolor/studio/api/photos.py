@@ -27,6 +27,10 @@ from vidcolor.studio.upload_state import Item, Upload
 router = APIRouter(tags=["photos"])
 MAX_SIDE = 65535
 
+MAX_LISTED = 100
+"""Maximum number of photos that one request names."""
+
+_Id = Annotated[str, Field(max_length=64)]
 _Place = Annotated[float, Query(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -47,13 +51,17 @@ class Output(BaseModel):
 class NewArchive(BaseModel):
     """Photos whose results are wanted in one file."""
 
-    photos: list[Annotated[str, Field(max_length=64)]] = Field(min_length=1, max_length=2000)
+    photos: list[_Id] = Field(min_length=1, max_length=2000)
 
 
 @router.get("/api/photos")
-def list_photos(services: ServicesDep, client: ClientDep) -> list[dict[str, Any]]:
-    """List the photos that this client may see."""
-    return services.photos.list(client)
+def list_photos(
+    services: ServicesDep,
+    client: ClientDep,
+    ids: Annotated[list[_Id] | None, Query(alias="id", max_length=MAX_LISTED)] = None,
+) -> list[dict[str, Any]]:
+    """List the photos that this client may see; with `id`, only those of these that exist."""
+    return services.photos.list(client, ids)
 
 
 @router.post("/api/photos", status_code=202)
@@ -154,7 +162,7 @@ async def get_image(
     photos = services.photos
     row = await run_in_threadpool(photos.get, photo_id, client)
     decisions = await run_in_threadpool(photos.get_decisions, row)
-    work = photos.pictures.render(row, decisions, client, view, w, format)
+    work = photos.pictures.render(row, decisions, view, w, format)
     data = await answer(request, work)
     headers = {"Cache-Control": IMMUTABLE if rev == row.revision else "no-store"}
     return Response(data, media_type=f"image/{format}", headers=headers)
@@ -173,7 +181,7 @@ async def list_colors(
     photos = services.photos
     row = await run_in_threadpool(photos.get, photo_id, client)
     decisions = await run_in_threadpool(photos.get_decisions, row)
-    return await answer(request, photos.pictures.list_colors(row, decisions, client, x, y))
+    return await answer(request, photos.pictures.list_colors(row, decisions, x, y))
 
 
 @router.get("/api/photos/{photo_id}/region")
@@ -203,7 +211,7 @@ async def suggest_places(
     photos = services.photos
     row = await run_in_threadpool(photos.get, photo_id, client)
     decisions = await run_in_threadpool(photos.get_decisions, row)
-    return await answer(request, photos.pictures.suggest(row, decisions, client))
+    return await answer(request, photos.pictures.suggest(row, decisions))
 
 
 # Decisions

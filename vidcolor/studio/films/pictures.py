@@ -118,7 +118,7 @@ class FilmPictures:
         answer = await self.call(
             row, "film.still", priority, frame=request.frame, view=request.view,
             width=request.width, format=request.format,
-            key=f"still {row.id} {request.make_key('')} {request.format} {rev}",
+            key=f"still {row.id} {request.make_key(rev)} {request.format}",
         )  # fmt: skip
         still = EncodedStill(answer["data"], answer["rev"])
         path = self._cache.locate(row.id, request.make_key(still.rev), f".{request.format}")
@@ -178,7 +178,10 @@ class FilmPictures:
     async def find_tracks(
         self, row: FilmRow, document: ProjectDocument, index: int, rev: str, count: int
     ) -> dict[str, Any]:
-        """Return where the hints of a shot are in some of its frames, also the hinted ones."""
+        """Return where the hints of a shot are in some of its frames, also the hinted ones.
+
+        The `rev` of the answer is another one than `rev` if the film was changed meanwhile.
+        """
         rows = document.get_hints(index)
         result: dict[str, Any] = {"shot": index + 1, "rev": rev, "tracks": []}
         if not rows:
@@ -187,12 +190,15 @@ class FilmPictures:
         shot_range = range(span.mixed_range.stop, span.end) or range(span.first, span.end)
         step = max(1, -(-len(shot_range) // max(1, count - 1)))
         frames = sorted({*shot_range[::step], shot_range[-1], *(row.frame for row in rows)})
+        # A hint that was removed and made again has another number, but the shot has its revision.
+        numbers = ",".join(str(hint.id) for hint in rows)
         answers = [
             await self._get_json(
-                row, f"track {frame} {rev}", "film.track", PRIORITY_VIEW, frame=frame
+                row, f"track {frame} {numbers} {rev}", "film.track", PRIORITY_VIEW, frame=frame
             )
             for frame in frames
         ]
+        result["rev"] = next((a["rev"] for a in answers if a["rev"] != rev), rev)
         result["tracks"] = [
             {
                 "hint": hint.id,
@@ -281,12 +287,17 @@ class FilmPictures:
     async def call(
         self, row: FilmRow, task: str, priority: int, key: str | None = None, **values: Any
     ) -> Any:
-        """Run a task about a film; messages do not show the paths of uploads."""
+        """Run a task about a film; messages do not show the paths of uploads.
+
+        Equal tasks with the same key and the same decisions share one run. None replaces another
+        one: pages close the requests that they do not need any more.
+        """
         payload = {"project": str(row.project_path), **values}
         try:
             if task not in _TASKS_WITHOUT_DECISIONS:
                 decisions = await run_in_threadpool(self._read, row)
                 payload |= {"key": decisions.key, "decisions": decisions.packed}
+                key = key and f"{key} {decisions.key}"
             return await self._compute.call(task, payload, priority=priority, key=key)
         except VidcolorError as error:
             text = hide_path(str(error), row, self._settings)

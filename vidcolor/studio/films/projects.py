@@ -39,6 +39,17 @@ class Decisions:
     key: str
     """Text that differs for other decisions."""
 
+    def find_shot(self, number: int, rev: str | None) -> int | None:
+        """Return the index of a shot; None if there is none.
+
+        Args:
+            number: its number, from 1, as a client knows it.
+            rev: its revision, by which it is found after earlier shots were split or merged.
+        """
+        if rev in self.revs:
+            return self.revs.index(rev)
+        return number - 1 if 1 <= number <= len(self.revs) else None
+
 
 def pack_decisions(document: ProjectDocument) -> bytes:
     """Return the decisions of a document, without their history, for `OpenFilm.show`."""

@@ -286,26 +286,28 @@ class FilmService:
             "render", row.id, options, row.viewer or ALL_CLIENTS, name=row.name
         )
 
-    def find_loop(self, row: FilmRow, number: int, view: str, suffix: str) -> tuple[Path, str]:
-        """Return the path of the loop of a shot, which may not exist, and the shot's revision.
+    def find_shot(self, row: FilmRow, number: int, rev: str | None) -> tuple[int, str]:
+        """Return number and revision of a shot; see `Decisions.find_shot`.
 
         Raises:
             NotFoundError: there is no such shot.
         """
-        revs = self.read_decisions(row).revs
-        if not 1 <= number <= len(revs):
+        decisions = self.read_decisions(row)
+        index = decisions.find_shot(number, rev)
+        if index is None:
             raise NotFoundError(f"shot {number} does not exist; read the film again")
-        rev = revs[number - 1]
-        return locate_loop(self.cache, row.id, rev, view, suffix), rev
+        return index + 1, decisions.revs[index]
 
-    def submit_loop(self, row: FilmRow, number: int) -> Job:
-        """Queue the loops of a shot, or return the job that is making them.
+    def locate_loop(self, row: FilmRow, rev: str, view: str, suffix: str) -> Path:
+        """Return the path of the loop of a shot with a revision, which may not exist."""
+        return locate_loop(self.cache, row.id, rev, view, suffix)
+
+    def submit_loop(self, row: FilmRow, number: int, rev: str) -> Job:
+        """Queue the loops of a shot with a revision, or return the job that is making them.
 
         Raises:
-            NotFoundError: there is no such shot.
             QueueFullError: the queue is full.
         """
-        _, rev = self.find_loop(row, number, "color", ".mp4")
         job = self._jobs.find(row.id, "loop", str(number))
         if job is not None and job.is_active and job.options.get("rev") == rev:
             return job

@@ -184,12 +184,13 @@ def find_places(state: ComputeState, payload: dict[str, Any]) -> dict[str, Any]:
     The payload has `project`, `shot` (its index, from 0), `count`, and `lowest`, the priority up to
     which places are not needed. The answer has `max_priority`, the limit of the priority of any
     place, and `places`: None if they are not needed. While `is_finished` is false, the task must be
-    called again: each call is short, so that it does not make a click wait.
+    called again: each call is short, so that it does not make a click wait. `rev`, the revision of
+    the shot, is None if shots were merged meanwhile and there is none with this index.
     """
     film = _open(state, payload)
     document, index = film.document, payload["shot"]
-    if not 0 <= index < len(document.shots):
-        raise UsageError(f"shot {index + 1} does not exist; read the film again")
+    if index >= len(document.shots):
+        return {"places": None, "max_priority": 0.0, "rev": None, "is_finished": True}
     rev = make_shot_rev(document, index, state.settings.model)
     review = film.review_shot(index, rev)
     answer: dict[str, Any] = {
@@ -224,11 +225,12 @@ def check_shots(state: ComputeState, payload: dict[str, Any]) -> None:
     """Raise an error if the models of shots cannot be used with the options of the shots.
 
     The payload has `project`, `shots` (their indices, from 0), and `values`, which the shots get
-    first.
+    first. Shots that do not exist any more are left out: their change will be refused.
     """
     film = _open(state, payload)
-    for index in payload["shots"]:
-        row = film.document.shots[index].replace(**payload["values"])
+    shots = film.document.shots
+    for index in [index for index in payload["shots"] if index < len(shots)]:
+        row = shots[index].replace(**payload["values"])
         film.colorizer.models.check_shot(
             ShotOptions(first=row.first, vividness=row.vividness, model=row.model)
         )

@@ -84,21 +84,20 @@ class PhotoPictures:
         return await run_in_threadpool(self._table.get, row.id)
 
     async def render(
-        self, row: PhotoRow, decisions: Decisions, client: str, view: str, width: int, name: str
+        self, row: PhotoRow, decisions: Decisions, view: str, width: int, name: str
     ) -> bytes:
-        """Return an encoded picture.
+        """Return an encoded picture. Equal requests share one run.
 
         Args:
             row: the photo.
             decisions: its decisions.
-            client: client that asks; its next request for such a picture replaces this one.
             view: ``color``, ``gray`` or ``confidence``.
             width: longest side, in pixels; 0 for the full size.
             name: ``jpeg`` or ``webp``.
 
         Raises:
             InputError: the photo or its reference cannot be read.
-            ApiError: the compute process cannot answer, or a newer request replaced this one.
+            ApiError: the compute process cannot answer.
         """
         others: dict[str, Any] = {"view": view, "width": width, "format": name}
         if view == "color" and row.has_result:
@@ -109,29 +108,21 @@ class PhotoPictures:
         # A page of thumbnails would delay the clicks of others by seconds.
         if is_large or (view == "color" and not is_awaited and "result" not in others):
             priority = PRIORITY_BACKGROUND
-        picture: bytes = await self._call(
-            "photo-image",
-            row,
-            decisions,
-            others,
-            priority,
-            f"image:{client}:{row.id}:{view}:{width}:{name}",
-        )
+        # The key names all that the picture depends on, so that no request replaces another one:
+        # pages close those that they do not need any more.
+        key = f"image:{row.id}:{row.revision}:{view}:{width}:{name}:{others.get('result')}"
+        picture: bytes = await self._call("photo-image", row, decisions, others, priority, key)
         if is_awaited:
             self._prepare(row, decisions)
         return picture
 
     async def list_colors(
-        self, row: PhotoRow, decisions: Decisions, client: str, x: float, y: float
+        self, row: PhotoRow, decisions: Decisions, x: float, y: float
     ) -> dict[str, Any]:
         """Return the likely colors at a place; see `regions.describe_colors`."""
+        place = {"x": x, "y": y}
         answer: dict[str, Any] = await self._call(
-            "photo-colors",
-            row,
-            decisions,
-            {"x": x, "y": y},
-            PRIORITY_HOVER,
-            f"colors:{client}:{row.id}",
+            "photo-colors", row, decisions, place, PRIORITY_HOVER
         )
         return answer
 
@@ -147,24 +138,19 @@ class PhotoPictures:
     ) -> dict[str, Any]:
         """Return the region that a hint would cover; see `regions.find_region`."""
         others = {"x": x, "y": y, "radius": radius, "color": color or ""}
-        key = f"region:{client}:{row.id}"
         answer: dict[str, Any] = await self._call(
-            "photo-region", row, decisions, others, PRIORITY_HOVER, key
+            "photo-region", row, decisions, others, PRIORITY_HOVER
         )
         # Who rests on a place may click there next.
         key = f"anticipate:{client}:{row.id}"
         self._start(self._call("photo-anticipate", row, decisions, others, PRIORITY_PREFETCH, key))
         return answer
 
-    async def suggest(self, row: PhotoRow, decisions: Decisions, client: str) -> dict[str, Any]:
+    async def suggest(self, row: PhotoRow, decisions: Decisions) -> dict[str, Any]:
         """Return the places where a hint helps most; see `regions.suggest_places`."""
+        key = f"suggestions:{row.id}:{row.revision}"
         answer: dict[str, Any] = await self._call(
-            "photo-suggestions",
-            row,
-            decisions,
-            {},
-            PRIORITY_BACKGROUND,
-            f"suggestions:{client}:{row.id}",
+            "photo-suggestions", row, decisions, {}, PRIORITY_BACKGROUND, key
         )
         return answer
 
@@ -217,7 +203,7 @@ class PhotoPictures:
         decisions: Decisions,
         others: dict[str, Any],
         priority: int,
-        key: str,
+        key: str | None = None,
     ) -> Any:
         if row.error is not None:
             raise InputError(row.error)
@@ -227,6 +213,7 @@ class PhotoPictures:
         except ApiError:
             raise
         except VidcolorError as error:
+            await run_in_threadpool(self._table.get, row.id)  # if it was deleted, that is the cause
             raise type(error)(hide_path(str(error), row, self._settings)) from None
 
     # References

@@ -18,7 +18,7 @@ from vidcolor.studio.photos.rows import PhotoRow, PhotoTable, Revision
 from vidcolor.studio.storage import Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from vidcolor.studio.compute.client import ComputeClient
@@ -94,8 +94,8 @@ class PhotoService:
         """Return the current decisions about a photo."""
         return self.table.get_revision(row.id, row.revision).decisions
 
-    def list(self, client: str) -> list[dict[str, Any]]:
-        """Describe the photos that a client may see, the oldest first."""
+    def list(self, client: str, ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """Describe the photos that a client may see, or those of `ids`, the oldest first."""
         jobs: dict[str, Job] = {}
         for job in self._jobs.list(client):  # the newest first
             if job.kind == "photo":
@@ -103,6 +103,7 @@ class PhotoService:
         return [
             self._describe(row, revision, jobs.get(row.id))
             for row, revision in self.table.list_with_revisions(client)
+            if ids is None or row.id in ids
         ]
 
     def describe(self, row: PhotoRow) -> dict[str, Any]:

@@ -21,14 +21,15 @@ import { connection, sleep } from "./connection.js";
  * @property {number} [revision] revision that a change is for
  * @property {AbortSignal} [signal]
  * @property {Patience} [patience]
+ * @property {() => void} [onLost] called before a request that may have been lost is repeated
  * @property {boolean} [keepalive] the request outlives the page
  * @property {boolean} [canWait] the request, which needs `signal`, leaves connections to others
  */
 
 /** Wait before a busy server is asked again, in seconds, if it names none. */
 const BUSY_SECONDS = 3;
-/** Wait before a request is repeated that a newer one replaced, in milliseconds. */
-const REPLACED_MS = 300;
+/** Wait before a request is repeated that another program held up, in milliseconds. */
+const LOCKED_MS = 300;
 
 /** A request that the server refused, or that did not reach it (status 0). */
 export class ApiError extends Error {
@@ -48,19 +49,19 @@ export class ApiError extends Error {
     this.retryAfter = retryAfter;
   }
 
-  /** Whether a newer request of this browser replaced this one on the server. */
-  get isReplaced() {
+  /** Whether another request or program works on the same photo, film or upload now. */
+  get isLocked() {
     return this.status === 409 && this.code === "busy";
   }
 
   /** Whether the same request may succeed later. */
   get isBusy() {
-    return this.status === 503 || this.status === 429 || this.isReplaced;
+    return this.status === 503 || this.status === 429 || this.isLocked;
   }
 
   /** Time after which the request may be repeated, in milliseconds. */
   get retryMs() {
-    return this.isReplaced ? REPLACED_MS : 1000 * (this.retryAfter || BUSY_SECONDS);
+    return this.isLocked ? LOCKED_MS : 1000 * (this.retryAfter || BUSY_SECONDS);
   }
 }
 
@@ -73,16 +74,17 @@ export class ApiError extends Error {
  * @throws {ApiError}
  */
 export async function request(path, options = {}) {
-  const { patience = "none", signal } = options;
+  const { patience = "none", signal, onLost } = options;
   for (;;) {
     try {
       return await send(path, options);
     } catch (error) {
       if (!(error instanceof ApiError) || patience === "none") throw error;
       if (error.status === 0) {
+        onLost?.();
         await connection.whenBack(signal);
       } else if (patience === "all" && error.isBusy) {
-        if (!error.isReplaced) connection.reportBusy(error.retryMs / 1000);
+        if (!error.isLocked) connection.reportBusy(error.retryMs / 1000);
         await sleep(error.retryMs, signal);
       } else {
         throw error;

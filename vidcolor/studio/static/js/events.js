@@ -6,7 +6,7 @@ import { connection } from "./connection.js";
 const TYPES = ["job", "photo", "film", "upload", "deleted"];
 /** Wait before the stream is opened again after the server refused it. */
 const REOPEN_MS = 3000;
-/** Time in which a page reads the state of the server anyway, in milliseconds. */
+/** Time after the start of the page after which a stream that opens is late, in milliseconds. */
 const START_MS = 1000;
 /** Name of the lock of the tab that has the stream, and of the channel to the other tabs. */
 const SHARED = "vidcolor-events";
@@ -14,7 +14,8 @@ const SHARED = "vidcolor-events";
 /**
  * The stream of events. Listeners get a CustomEvent of the server's type with its data as detail,
  * and `resync` whenever the stream is open again after a break: what happened in between may be
- * missing.
+ * missing. `ready` follows the start of the page once: what changed after the page had read it, and
+ * before events arrived, may be missing as well.
  *
  * Tabs share the connections to the server, so one tab has the stream, and passes events on to the
  * others. A tab that is hidden hands the stream over, because browsers may suspend it.
@@ -24,6 +25,7 @@ class ServerEvents extends EventTarget {
   #source = null;
   /** Whether events may have been missed when the stream opens. */
   #isLate = false;
+  #isReady = false;
   /** @type {BroadcastChannel | null} */
   #channel = null;
   /** @type {AbortController | null} ends the turn of this tab, or its waiting for one */
@@ -32,6 +34,7 @@ class ServerEvents extends EventTarget {
   start() {
     window.setTimeout(() => {
       this.#isLate = true;
+      this.#becomeReady(); // another tab has the stream
     }, START_MS);
     if (!("locks" in navigator) || typeof BroadcastChannel === "undefined") {
       this.#open(); // the page was not loaded over a secure connection
@@ -76,6 +79,7 @@ class ServerEvents extends EventTarget {
     source.addEventListener("open", () => {
       if (this.#isLate) this.#share("resync");
       this.#isLate = true;
+      this.#becomeReady();
     });
     source.addEventListener("error", () => {
       if (source.readyState !== EventSource.CLOSED) {
@@ -92,6 +96,12 @@ class ServerEvents extends EventTarget {
     for (const type of TYPES) {
       source.addEventListener(type, (event) => this.#share(type, JSON.parse(event.data)));
     }
+  }
+
+  #becomeReady() {
+    if (this.#isReady) return;
+    this.#isReady = true;
+    this.#emit("ready");
   }
 
   #close() {

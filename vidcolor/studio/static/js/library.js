@@ -1,7 +1,7 @@
 // @ts-check
 /** The photos, films and jobs that the server knows, kept up to date by its events. */
 
-import { ApiError, request } from "./api.js";
+import { request } from "./api.js";
 import { connection } from "./connection.js";
 import { serverEvents } from "./events.js";
 
@@ -33,6 +33,10 @@ export class Library extends EventTarget {
   /** @type {Promise<void> | null} */
   #loading = null;
   #isStale = false;
+  /** Number of times that everything was asked for. */
+  #loads = 0;
+  /** @type {(() => void)[]} events since everything was asked for, which the answers may lack */
+  #news = [];
   #frame = 0;
   #timer = 0;
   /** @type {Set<string>} */
@@ -54,25 +58,36 @@ export class Library extends EventTarget {
     serverEvents.on("film", () => this.#refreshLater(""), signal);
     serverEvents.on("deleted", ({ id }) => this.#remove(id), signal);
     serverEvents.addEventListener("resync", () => void this.load());
+    serverEvents.addEventListener("ready", () => {
+      if (this.#isUnfinished) void this.load();
+    });
     connection.addEventListener("online", () => void this.load());
   }
 
-  /** Read everything. */
+  /** Read everything, as it is now or later. */
   load() {
-    if (this.#loading) {
-      this.#isStale = true;
-      return this.#loading;
-    }
-    this.#loading = this.#load().finally(() => {
+    this.#isStale = true;
+    this.#loading ??= this.#loadUntilCurrent().finally(() => {
       this.#loading = null;
-      if (!this.#isStale) return;
-      this.#isStale = false;
-      void this.load();
     });
     return this.#loading;
   }
 
+  /** Read everything, unless that was done or is under way. */
+  async ensureLoaded() {
+    if (!this.isLoaded) await (this.#loading ?? this.load());
+  }
+
+  async #loadUntilCurrent() {
+    while (this.#isStale) {
+      this.#isStale = false;
+      await this.#load();
+    }
+  }
+
   async #load() {
+    this.#loads += 1;
+    this.#news = [];
     try {
       const options = { patience: /** @type {const} */ ("all") };
       const [info, photos, films, jobs] = await Promise.all([
@@ -88,6 +103,7 @@ export class Library extends EventTarget {
       this.photos = new Map(list.map((photo) => [photo.id, photo]));
       this.films = toList(films, "films");
       this.jobs = new Map(toList(jobs, "jobs").map((job) => [job.id, job]));
+      for (const apply of this.#news) apply();
       this.error = null;
       this.isLoaded = true;
     } catch (error) {
@@ -144,16 +160,36 @@ export class Library extends EventTarget {
     }, 16);
   }
 
+  /** Whether something is on its way to its final state. */
+  get #isUnfinished() {
+    const photos = [...this.photos.values()];
+    return this.activeJobs.length > 0 || photos.some(({ width, error }) => !width && !error);
+  }
+
+  /**
+   * Apply an event, also to the answers of requests that are under way.
+   * @param {() => void} apply
+   */
+  #apply(apply) {
+    apply();
+    if (this.#loading) this.#news.push(apply);
+    this.notify();
+  }
+
   /** @param {Job} job */
   #setJob(job) {
-    this.jobs.set(job.id, job);
     if (job.state !== "queued" && job.state !== "running") this.#moveUp();
+    this.#apply(() => this.#putJob(job));
+  }
+
+  /** @param {Job} job */
+  #putJob(job) {
+    this.jobs.set(job.id, job);
     const photo = this.photos.get(job.subject);
     if (photo && job.kind === "photo") {
       this.photos.set(photo.id, { ...photo, job });
       if (job.state === "done" || job.state === "failed") this.#refreshLater(photo.id);
     }
-    this.notify();
   }
 
   /** A job has ended, so those that wait are one place further. */
@@ -169,9 +205,10 @@ export class Library extends EventTarget {
 
   /** @param {string} id */
   #remove(id) {
-    this.photos.delete(id);
-    this.films = this.films.filter((film) => film.id !== id);
-    this.notify();
+    this.#apply(() => {
+      this.photos.delete(id);
+      this.films = this.films.filter((film) => film.id !== id);
+    });
   }
 
   /** @param {string} id of a photo; empty for the films */
@@ -188,17 +225,21 @@ export class Library extends EventTarget {
 
   /** @param {string[]} ids */
   async #refresh(ids) {
+    await this.#loading;
     const isNew = ids.some((id) => !id || !this.photos.has(id));
     if (isNew || ids.length > FEW) {
       await this.load();
       return;
     }
-    for (const id of ids) {
-      try {
-        this.setPhoto(await request(`/api/photos/${id}`));
-      } catch (error) {
-        if (error instanceof ApiError && error.status === 404) this.#remove(id);
-      }
+    const loads = this.#loads;
+    const query = ids.map((id) => `id=${encodeURIComponent(id)}`).join("&");
+    try {
+      const photos = toList(await request(`/api/photos?${query}`), "photos");
+      if (loads !== this.#loads) return; // what was read meanwhile is newer
+      // A photo that was deleted meanwhile is not in the answer, or stays away.
+      for (const photo of photos) if (this.photos.has(photo.id)) this.setPhoto(photo);
+    } catch {
+      // The connection and the queue report a server that is gone or busy; then all is read again.
     }
   }
 }

@@ -84,8 +84,9 @@ async function loadOtherParts() {
 
 /** Continue the uploads of an earlier visit. */
 async function restoreUploads() {
-  const { uploads } = await import("./upload/upload-queue.js");
-  await uploads.restore();
+  // If the server is gone since the page was loaded, they are continued at the next visit.
+  const queue = await import("./upload/upload-queue.js").catch(() => null);
+  await queue?.uploads.restore();
 }
 
 /** Have a page of the studio, instead of the error of the browser, while the server is down. */
@@ -185,7 +186,7 @@ async function start() {
   const shown = showView();
   serverEvents.start();
   await shown;
-  void library.load();
+  void library.ensureLoaded();
   void restoreUploads();
   window.setTimeout(() => {
     void prepareForOutage();

@@ -16,9 +16,10 @@ const LOSSY = new Set([".jpg", ".webp", ".avif", ".jxl"]);
 /**
  * @param {string[]} ids of the photos that can be chosen
  * @param {string} [current] the photo that is shown
+ * @param {() => Promise<void>} [whenSaved] waits until its changes are on the server
  * @returns {Promise<void>} resolved when the dialog is closed
  */
-export function openDownload(ids, current) {
+export function openDownload(ids, current, whenSaved = async () => {}) {
   const all = [...library.photos.values()].filter(({ error }) => !error).map(({ id }) => id);
   const saved = readOptions();
   const scope = makeScope(ids, all, current);
@@ -82,6 +83,7 @@ export function openDownload(ids, current) {
     save.hidden = true;
     const chosen = scope.getIds();
     try {
+      await whenSaved();
       const file = await prepareDownload(
         chosen,
         options,

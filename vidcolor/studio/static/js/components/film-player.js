@@ -107,7 +107,7 @@ export class FilmPlayer extends HTMLElement {
    * @param {1 | -1} direction
    */
   async play(film, shot, frame, direction) {
-    const key = `${film.id}:${shot.first}:${shot.rev ?? film.revision}`;
+    const key = makeKey(film, shot);
     if (this.isOpen && key === this.#key) {
       this.#changeSpeed(direction);
       return;
@@ -126,7 +126,7 @@ export class FilmPlayer extends HTMLElement {
     setText(this.status, title);
     const { signal } = this.#abort;
     try {
-      const answer = await startLoop(film.id, shot.number, signal);
+      const answer = await startLoop(film.id, shot.number, shot.rev ?? film.revision, signal);
       if ("ready" in answer) {
         this.#load(answer);
         return;
@@ -290,6 +290,19 @@ export class FilmPlayer extends HTMLElement {
     this.#drawBefore();
   }
 
+  /**
+   * Go on with the film as it is now: a proxy of an earlier state stops, so that its still shows what
+   * has changed; one that is being made is made again.
+   *
+   * @param {Film} film
+   */
+  update(film) {
+    const shot = film.shots.find(({ first }) => first === this.#shot?.first);
+    if (!this.isOpen || (shot && this.#key === makeKey(film, shot))) return;
+    if (shot && this.stage.hidden) void this.play(film, shot, this.#frame, this.#speed < 0 ? -1 : 1);
+    else this.stop();
+  }
+
   /** Pause; the picture stays. */
   pause() {
     window.clearInterval(this.#reverseTimer);
@@ -316,6 +329,15 @@ export class FilmPlayer extends HTMLElement {
     this.video.removeAttribute("src");
     this.video.load();
   }
+}
+
+/**
+ * @param {Film} film
+ * @param {Shot} shot
+ * @returns {string} what the proxy of a shot depends on
+ */
+function makeKey(film, shot) {
+  return `${film.id}:${shot.first}:${shot.rev ?? film.revision}`;
 }
 
 customElements.define("film-player", FilmPlayer);

@@ -1,6 +1,7 @@
 // @ts-check
 /** The dialog that renders a film: what is stale and why, the options, the progress, the result. */
 
+import { Latest } from "../api.js";
 import { make, makeButton, setText } from "../dom.js";
 import { describeError } from "../shell.js";
 import { formatBytes, formatDuration, t } from "../strings.js";
@@ -41,7 +42,7 @@ export class RenderDialog {
   /** @param {RenderActions} actions */
   constructor(actions) {
     this.actions = actions;
-    this.abort = new AbortController();
+    this.latest = new Latest();
     this.dialog = new FilmDialog(t("film.render.title"), "film-render");
     this.summary = make("p", { class: "film-render-summary", role: "status", tabindex: "-1" });
     this.segments = make("ul", { class: "film-rows film-render-segments" });
@@ -70,7 +71,7 @@ export class RenderDialog {
       this.error,
     );
     this.dialog.buttons.append(this.close, this.cancel, this.start);
-    this.dialog.onClose = () => this.abort.abort();
+    this.dialog.onClose = () => this.latest.cancel();
     /** @type {Plan | null} */
     this.plan = null;
     this.planRevision = -1;
@@ -167,12 +168,12 @@ export class RenderDialog {
     setText(this.start, t("film.render.start"));
     setText(this.summary, t("film.render.planning"));
     try {
-      const plan = await this.actions.getPlan(this.container.value || null, this.abort.signal);
-      if (this.planRevision !== revision) return;
+      const container = this.container.value || null;
+      const plan = await this.latest.run((signal) => this.actions.getPlan(container, signal));
+      if (!plan) return; // another one was asked for, or the dialog is closed
       this.plan = plan;
       this.#showPlan(plan);
     } catch (error) {
-      if (this.abort.signal.aborted) return;
       setText(this.summary, "");
       this.error.textContent = describeError(error);
       this.planRevision = -1;
@@ -287,7 +288,11 @@ export class RenderDialog {
   async #cancel() {
     const job = this.actions.job();
     this.close.focus();
-    if (job) await this.actions.cancel(job);
+    try {
+      if (job) await this.actions.cancel(job);
+    } catch (error) {
+      this.error.textContent = describeError(error);
+    }
     this.planRevision = -1;
     this.update();
   }

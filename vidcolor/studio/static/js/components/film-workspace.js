@@ -22,6 +22,7 @@ import { FilmBar } from "./film-bar.js";
 import { FilmNotice } from "./film-notice.js";
 import { FilmPlayer } from "./film-player.js";
 import { FilmShotPanel } from "./film-shot-panel.js";
+import { watchStills } from "./film-still-watch.js";
 import { FilmTimeline } from "./film-timeline.js";
 import { FilmTools } from "./film-tools.js";
 import { PictureCanvas } from "./picture-canvas.js";
@@ -36,14 +37,11 @@ import { PictureCanvas } from "./picture-canvas.js";
 const MAX_PLACES = 200;
 /** Time after which the page says what it waits for, in milliseconds. */
 const SLOW = 2000;
-/** Time after which a still that could not be made is asked for again, in milliseconds. */
-const RETRY = 5000;
 
 export class FilmWorkspace {
   #life = new AbortController();
   #review = new Latest();
   #slowTimer = 0;
-  #retryTimer = 0;
   /** @type {Compare} */
   #compare = "after";
   frame = 0;
@@ -138,16 +136,20 @@ export class FilmWorkspace {
     this.canvas.focus({ preventScroll: true });
   }
 
-  close() {
+  /** @param {{isDeleted?: boolean}} [reason] changes under way are made unless the film is deleted */
+  close({ isDeleted = false } = {}) {
+    if (!isDeleted) {
+      this.nudger.finish();
+      this.panel.saveNote();
+    }
     this.#life.abort();
     this.#review.cancel();
-    this.nudger.finish();
-    this.panel.saveNote();
+    this.nudger.cancel();
+    this.tools.close();
     this.tracks.close();
     this.player.close();
     this.stage.close();
     window.clearTimeout(this.#slowTimer);
-    window.clearTimeout(this.#retryTimer);
   }
 
   /** @param {AbortSignal} signal */
@@ -188,11 +190,12 @@ export class FilmWorkspace {
     });
     on(timeline.strip, "hint-select", (detail) => this.selectHint(detail));
     on(canvas, "zoomed", ({ isFitted }) => this.bar.setZoom(isFitted));
-    on(canvas, "loaded", ({ view }) => {
-      if (view === "color") this.#showSlow(false);
-      this.notice.still = null;
-    });
-    on(canvas, "load-error", ({ error }) => this.#onStillError(error));
+    watchStills(canvas, this.notice, signal);
+    for (const type of ["loaded", "load-error"]) {
+      on(canvas, type, () => {
+        if (canvas.isShown || this.notice.hasStillError) this.#showSlow(false);
+      });
+    }
     // After a click on a ring, arrows go on to move through the film instead of moving the ring.
     canvas.addEventListener(
       "pointerup",
@@ -249,7 +252,7 @@ export class FilmWorkspace {
     if (!this.player.isOpen) {
       const key = this.canvas.source?.key;
       this.stage.show(film, frame);
-      if (this.canvas.source?.key !== key) this.#showSlow(true);
+      if (this.canvas.source?.key !== key) this.#showSlow(!this.canvas.isShown);
     }
     this.stage.showHints(shot, tracks, selected);
     this.colors.update();
@@ -298,6 +301,7 @@ export class FilmWorkspace {
     this.timeline.strip.film = film;
     this.frame = clampFrame(film, this.frame);
     this.nudger.rebase(film);
+    this.player.update(film);
     this.update();
     this.commands.updateRender();
     if (request && request.do !== "undo" && request.do !== "redo") return;
@@ -370,18 +374,6 @@ export class FilmWorkspace {
     if (!target.closest("button, summary")) return;
     event.preventDefault();
     this.focus();
-  }
-
-  /** @param {import("./canvas/still-loader.js").StillError} error */
-  #onStillError(error) {
-    if (error.status === 0 || error.status === 503) return; // the banner says so
-    if (error.status === 409) return; // a newer request replaced it
-    this.#showSlow(false);
-    this.notice.still = error.message || t("film.still.failed");
-    window.clearTimeout(this.#retryTimer);
-    this.#retryTimer = window.setTimeout(() => {
-      if (this.notice.hasStillError && !document.hidden) this.canvas.reload();
-    }, RETRY);
   }
 
   /** @param {boolean} isWaiting */

@@ -75,7 +75,7 @@ function makeTourButton() {
   return make("div", {}, [
     makeButton(t("help.tour"), () => {
       document.querySelector("dialog")?.close();
-      void startTour();
+      void startTour().catch(toastError);
     }),
   ]);
 }

@@ -184,13 +184,11 @@ function makeAction(job, action) {
   const run = async (/** @type {MouseEvent} */ { currentTarget }) => {
     if (currentTarget instanceof HTMLButtonElement) currentTarget.disabled = true;
     try {
-      const path = `/api/jobs/${job.id}/${action}`;
-      const changed = await request(path, { method: "POST", patience: "all" });
-      library.jobs.set(changed.id, changed);
+      await request(`/api/jobs/${job.id}/${action}`, { method: "POST", patience: "all" });
     } catch (error) {
       toastError(error);
     }
-    library.notify();
+    await library.load(); // events may have reported more than the answer did
   };
   const label = t(`job.${action}.label`, { name: job.name });
   if (action === "cancel") return makeIconButton("close", label, run);

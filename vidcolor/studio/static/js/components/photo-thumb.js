@@ -6,6 +6,7 @@
 
 import { withQuery } from "../api.js";
 import { loadImage } from "../background.js";
+import { connection } from "../connection.js";
 import { make, makeIcon } from "../dom.js";
 
 /** @typedef {import("../types.js").Photo} Photo */
@@ -27,6 +28,7 @@ export class PhotoThumb extends HTMLElement {
   #image = make("img", { alt: "", draggable: "false", decoding: "async" });
   #warning = makeIcon("warning");
   #isInView = false;
+  #isPaused = false;
   /** URL of the picture that should be shown, and of the one that is shown. */
   #url = "";
   #shown = "";
@@ -34,14 +36,17 @@ export class PhotoThumb extends HTMLElement {
   #timer = 0;
   /** @type {AbortController | null} */
   #request = null;
+  #onOnline = () => this.#start();
 
   connectedCallback() {
     if (!this.firstChild) this.append(this.#image);
     observer.observe(this);
+    connection.addEventListener("online", this.#onOnline);
   }
 
   disconnectedCallback() {
     observer.unobserve(this);
+    connection.removeEventListener("online", this.#onOnline);
     this.isInView = false;
   }
 
@@ -67,6 +72,18 @@ export class PhotoThumb extends HTMLElement {
     const url = withQuery(path, { w: WIDTH, view, rev: photo.revision });
     if (url === this.#url) return;
     this.#url = url;
+    this.#start();
+  }
+
+  /** @param {boolean} value whether nothing is loaded, because the photo is being deleted */
+  set isPaused(value) {
+    this.#isPaused = value;
+    if (value) this.#stop();
+    else this.#start();
+  }
+
+  /** Ask for the picture, also if that has failed before. */
+  #start() {
     this.#tries = 0;
     this.#stop();
     void this.#load();
@@ -74,7 +91,8 @@ export class PhotoThumb extends HTMLElement {
 
   async #load() {
     const url = this.#url;
-    if (!this.#isInView || !url || url === this.#shown || this.#request) return;
+    if (!this.#isInView || this.#isPaused || !url) return;
+    if (url === this.#shown || this.#request) return;
     const request = new AbortController();
     this.#request = request;
     try {

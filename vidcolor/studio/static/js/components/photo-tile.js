@@ -60,11 +60,13 @@ export class PhotoTile {
   async #delete() {
     if (!this.#photo) return;
     this.remove.disabled = true;
+    this.#thumb.isPaused = true;
     try {
       await request(`/api/photos/${this.#photo.id}`, { method: "DELETE", patience: "connection" });
       this.element.remove();
     } catch (error) {
       this.remove.disabled = false;
+      this.#thumb.isPaused = false;
       toastError(error);
     }
   }

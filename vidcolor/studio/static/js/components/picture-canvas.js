@@ -298,9 +298,20 @@ export class PictureCanvas extends HTMLElement {
     this.#edits.resize(id, steps);
   }
 
-  /** @param {string | number} id */
-  focusHint(id) {
-    this.#rings.get(String(id))?.focus();
+  /**
+   * Give a hint its number, which the server has answered while a gesture may change the hint. Must
+   * be called before `hints` has the new id.
+   * @param {string | number} from
+   * @param {string | number} to
+   */
+  renameHint(from, to) {
+    this.#edits.rename(from, to);
+    this.#rings.rename(String(from), String(to));
+  }
+
+  /** Whether the picture that is to be shown is loaded. */
+  get isShown() {
+    return this.#stills.isShown;
   }
 
   /** Load again what could not be loaded. */

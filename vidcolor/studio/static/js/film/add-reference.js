@@ -41,11 +41,19 @@ export async function addReferenceFile(store, file, place) {
 async function send(store, file, choice) {
   for (;;) {
     const { id, revision } = /** @type {Film} */ (store.film);
+    const before = /** @type {Film} */ (store.film);
     const answer = await addReference(id, file, { ...choice, revision });
     if ("film" in answer) return answer.film;
+    const { current, isRepeated } = answer;
+    if (isRepeated && countReferences(current) > countReferences(before)) return current;
     // Adding a picture never contradicts what others have changed.
-    store.accept(answer.current);
+    store.accept(current);
   }
+}
+
+/** @param {Film} film */
+function countReferences({ shots, references = [] }) {
+  return shots.reduce((sum, shot) => sum + shot.references.length, references.length);
 }
 
 /**

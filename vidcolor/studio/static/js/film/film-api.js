@@ -58,20 +58,38 @@ export async function openFilm(id, signal) {
  * @param {string} id
  * @param {ChangeRequest} change
  * @param {number} revision
- * @returns {Promise<{film: Film} | {current: Film}>} `current` if the film has another revision
+ * @returns {Promise<{film: Film} | Outdated>}
  */
 export async function changeFilm(id, change, revision) {
+  return send(filmPath(id, "/changes"), { method: "POST", json: change, revision });
+}
+
+/**
+ * The film has another revision.
+ *
+ * @typedef {object} Outdated
+ * @property {Film} current
+ * @property {boolean} isRepeated whether the request was lost and sent again, so that the server may
+ *   have made the change at the first time
+ */
+
+/**
+ * Send a request that makes one change of a film.
+ *
+ * @param {string} path
+ * @param {import("../api.js").RequestOptions} options
+ * @returns {Promise<{film: Film} | Outdated>}
+ */
+async function send(path, options) {
+  let isRepeated = false;
+  const onLost = () => {
+    isRepeated = true;
+  };
   try {
-    const film = await request(filmPath(id, "/changes"), {
-      method: "POST",
-      json: change,
-      revision,
-      patience: "all",
-    });
-    return { film };
+    return { film: await request(path, { ...options, patience: "all", onLost }) };
   } catch (error) {
     if (error instanceof ApiError && error.status === 409 && error.body.current) {
-      return { current: error.body.current };
+      return { current: error.body.current, isRepeated };
     }
     throw error;
   }
@@ -119,12 +137,11 @@ export async function getRegion(id, frame, hint, signal) {
  * @param {number} shot
  * @param {string | number} rev
  * @param {AbortSignal} [signal]
- * @returns {Promise<Track[]>}
+ * @returns {Promise<{rev: string | null, tracks: Track[]}>} `rev` differs if the shot was changed
  */
 export async function getTracks(id, shot, rev, signal) {
   const path = withQuery(filmPath(id, `/shots/${shot}/tracks`), { rev });
-  const answer = await request(path, { signal, patience: "all", canWait: true });
-  return answer.tracks;
+  return request(path, { signal, patience: "all", canWait: true });
 }
 
 /**
@@ -205,19 +222,11 @@ export function projectUrl(id) {
  * @param {File} file
  * @param {{frame: number | null, evidence: string | null, revision: number}} options `frame` is the
  *   one that the picture shows; null for the shots that it matches
- * @returns {Promise<{film: Film} | {current: Film}>}
+ * @returns {Promise<{film: Film} | Outdated>}
  */
 export async function addReference(id, file, { frame, evidence, revision }) {
-  try {
-    const path = withQuery(filmPath(id, "/references"), { name: file.name, frame, evidence });
-    const film = await request(path, { method: "POST", body: file, revision, patience: "all" });
-    return { film };
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 409 && error.body.current) {
-      return { current: error.body.current };
-    }
-    throw error;
-  }
+  const path = withQuery(filmPath(id, "/references"), { name: file.name, frame, evidence });
+  return send(path, { method: "POST", body: file, revision });
 }
 
 /**
@@ -225,11 +234,12 @@ export async function addReference(id, file, { frame, evidence, revision }) {
  *
  * @param {string} id
  * @param {number} shot
+ * @param {string | number} rev
  * @param {AbortSignal} signal
  * @returns {Promise<{ready: true, rev: string} | Job>}
  */
-export async function startLoop(id, shot, signal) {
-  const path = filmPath(id, `/shots/${shot}/loop`);
+export async function startLoop(id, shot, rev, signal) {
+  const path = withQuery(filmPath(id, `/shots/${shot}/loop`), { rev });
   return request(path, { method: "POST", json: {}, signal, patience: "all" });
 }
 

@@ -8,7 +8,7 @@
  */
 
 import { compareFilms, rebaseChange } from "./differences.js";
-import { applyChange, findAddedHint } from "./optimistic.js";
+import { applyChange, findAddedHint, isPossible } from "./optimistic.js";
 import { isMade } from "./own-change.js";
 import { findShotIndex } from "./shots.js";
 
@@ -20,7 +20,8 @@ import { findShotIndex } from "./shots.js";
  * @typedef {object} FilmApi
  * @property {(id: string, signal?: AbortSignal) => Promise<Film>} getFilm
  * @property {(id: string, request: ChangeRequest, revision: number) =>
- *   Promise<{film: Film} | {current: Film}>} change `current` if the film has another revision
+ *   Promise<{film: Film} | {current: Film, isRepeated: boolean}>} change `current` if the film has
+ *   another revision; `isRepeated` is whether the request was sent again because it was lost
  */
 
 /**
@@ -46,7 +47,8 @@ const MAX_REBASES = 5;
 /**
  * Events: `film` {previous, isOwn, request, differences} after every change of `film`, where
  * `request` is that of an own change; `shown` when `shown` differs only; `hint-id` {from, to} when a
- * new hint got its number; `failed` {request, error}; `problem` when `problem` has changed.
+ * new hint got its number, before `film` with it; `failed` {request, error}; `problem` when `problem`
+ * has changed.
  */
 export class FilmStore extends EventTarget {
   /** @type {Film | null} the state of the server */
@@ -104,19 +106,21 @@ export class FilmStore extends EventTarget {
 
   /** Get the state of the server. Changes of others since the last time are reported. */
   async load() {
-    if (this.#isSending) {
-      this.#isStale = true;
-      return;
-    }
-    this.#loading ??= this.api
-      .getFilm(this.id)
-      .then((film) => {
-        if (!this.#isSending) this.accept(film);
-      })
-      .finally(() => {
-        this.#loading = null;
-      });
+    this.#isStale = true;
+    if (this.#isSending) return; // it is read afterwards
+    this.#loading ??= this.#loadUntilCurrent().finally(() => {
+      this.#loading = null;
+    });
     await this.#loading;
+  }
+
+  async #loadUntilCurrent() {
+    while (this.#isStale && !this.#isSending) {
+      this.#isStale = false;
+      const film = await this.api.getFilm(this.id);
+      if (this.#isSending) this.#isStale = true;
+      else this.accept(film);
+    }
   }
 
   /**
@@ -139,7 +143,8 @@ export class FilmStore extends EventTarget {
    */
   acceptOwn(film, request) {
     this.#remember(request, film.revision);
-    this.#replace(film, request);
+    // The answers to later changes may have arrived before.
+    if (film.revision > (this.film?.revision ?? 0)) this.#replace(film, request);
   }
 
   /** @param {string | null} problem */
@@ -188,10 +193,7 @@ export class FilmStore extends EventTarget {
       if (!film) this.dispatchEvent(new CustomEvent("shown", { detail: {} }));
     }
     this.#isSending = false;
-    if (this.#isStale) {
-      this.#isStale = false;
-      void this.load().catch(() => {});
-    }
+    if (this.#isStale) void this.load().catch(() => {});
   }
 
   /**
@@ -200,6 +202,8 @@ export class FilmStore extends EventTarget {
    */
   async #sendOne(item) {
     if (item.rest) item.request = { ...item.request, ...(await item.rest) };
+    const known = /** @type {Film} */ (this.film);
+    if (!isPossible(this.#resolve(item.request), known, item.seen)) return null;
     if (item.request.do === "undo" && item.request.revision === undefined) {
       const revision = this.#ownRevisions.pop();
       if (revision !== undefined) item.request = { ...item.request, revision };
@@ -213,8 +217,8 @@ export class FilmStore extends EventTarget {
           this.#finish(item, request, before, answer.film);
           return answer.film;
         }
-        const { current } = answer;
-        if (isMade(request, before, current)) {
+        const { current, isRepeated } = answer;
+        if (isMade(request, before, current, isRepeated)) {
           this.#finish(item, request, before, current);
           return current;
         }
@@ -244,16 +248,18 @@ export class FilmStore extends EventTarget {
    */
   #finish(item, request, before, film) {
     if (film.revision > before.revision) this.#remember(request, film.revision);
-    const hint = item.temporaryId ? findAddedHint(before, film, request) : null;
-    if (hint) this.#ids.set(item.temporaryId, hint.id);
+    const added = request.do === "add-hint" ? [request] : (request.hints ?? []);
+    added.forEach((/** @type {ChangeRequest} */ hint, /** @type {number} */ index) => {
+      const from = item.temporaryId - index;
+      const to = findAddedHint(before, film, hint)?.id;
+      if (to === undefined) return;
+      this.#ids.set(from, to);
+      this.dispatchEvent(new CustomEvent("hint-id", { detail: { from, to } }));
+    });
     // The change is in the new state, so it must not be applied to it again.
     this.#pending = this.#pending.filter((other) => other !== item);
     this.#pending.unshift({ ...item, request: { do: "done" } });
     this.#replace(film, request);
-    if (hint) {
-      const detail = { from: item.temporaryId, to: hint.id };
-      this.dispatchEvent(new CustomEvent("hint-id", { detail }));
-    }
   }
 
   /**
@@ -284,9 +290,16 @@ export class FilmStore extends EventTarget {
    * @returns {ChangeRequest}
    */
   #translate({ request, seen }, film) {
+    return mapShot(this.#resolve(request), seen, film);
+  }
+
+  /**
+   * @param {ChangeRequest} request
+   * @returns {ChangeRequest} the same with the number that its hint has now
+   */
+  #resolve(request) {
     const { id } = request;
-    const known = typeof id === "number" ? { ...request, id: this.resolveId(id) } : request;
-    return mapShot(known, seen, film);
+    return typeof id === "number" ? { ...request, id: this.resolveId(id) } : request;
   }
 
   /**

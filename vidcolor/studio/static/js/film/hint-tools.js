@@ -69,10 +69,17 @@ export class HintTools extends EventTarget {
     });
     on("hint-remove", ({ id }) => this.remove(Number(id)));
     hand.addEventListener("change", () => this.#notify(), { signal });
-    store.addEventListener("hint-id", (event) => {
+    const onId = (/** @type {Event} */ event) => {
       const { from, to } = /** @type {CustomEvent} */ (event).detail;
-      if (this.selected === from) this.select(to);
-    });
+      canvas.renameHint(String(from), String(to));
+      if (this.selected !== from) return;
+      this.selected = to;
+      queueMicrotask(() => this.#showSelected(to)); // the film follows
+    };
+    store.addEventListener("hint-id", onId, { signal });
+    for (const type of ["film", "shown"]) {
+      store.addEventListener(type, () => this.#check(), { signal });
+    }
   }
 
   /** @param {Mode} mode chosen again, it ends */
@@ -95,8 +102,23 @@ export class HintTools extends EventTarget {
       this.canvas.outline = [];
       return;
     }
+    this.#showSelected(id);
+  }
+
+  /**
+   * Show the region of the selected hint, and the likely colors of its place.
+   *
+   * @param {number} id
+   */
+  #showSelected(id) {
+    if (this.selected !== id) return;
     void this.#outlineHint(id);
     void this.#loadHintColors(id);
+  }
+
+  /** Let go of a hint that no longer exists, such as after undo. */
+  #check() {
+    if (this.selected !== null && !this.selectedHint) this.select(null);
   }
 
   /** The selected hint. */
@@ -130,7 +152,7 @@ export class HintTools extends EventTarget {
 
   /** @param {number | null} [id] the selected hint, by default */
   remove(id = this.selected) {
-    if (id === null) return;
+    if (id === null || !this.#find(id)) return;
     if (this.selected === id) this.select(null);
     this.#change({ do: "remove-hint", id });
   }
@@ -141,6 +163,12 @@ export class HintTools extends EventTarget {
     else if (this.selected !== null) this.select(null);
     else hand.color = null;
     this.#notify();
+  }
+
+  /** Give up the requests for what is under the pointer. */
+  close() {
+    this.#colors.cancel();
+    this.#region.cancel();
   }
 
   /** Forget what belongs to another frame. */
@@ -178,12 +206,15 @@ export class HintTools extends EventTarget {
   /**
    * @param {number} frame
    * @param {{x: number, y: number}} place
+   * @param {(signal: AbortSignal) => ReturnType<typeof getColors>} [ask]
    */
-  async #loadColors(frame, place) {
+  async #loadColors(
+    frame,
+    place,
+    ask = (signal) => getColors(this.store.id, frame, place, signal),
+  ) {
     try {
-      const answer = await this.#colors.run((signal) =>
-        getColors(this.store.id, frame, place, signal),
-      );
+      const answer = await this.#colors.run(ask);
       if (!answer) return;
       this.likely = answer.colors;
       this.here = { current: answer.current, confidence: answer.confidence };
@@ -231,11 +262,13 @@ export class HintTools extends EventTarget {
   /** @param {{x?: number, y?: number, radius?: number | null, color?: string | null, hint?: number}} hint */
   async #loadOutline(hint) {
     const frame = this.getFrame();
+    const { source } = this.canvas;
     try {
       const answer = await this.#region.run((signal) =>
         getRegion(this.store.id, frame, hint, signal),
       );
-      if (answer && frame === this.getFrame()) this.canvas.outline = answer.outline;
+      // The frame or its hints may be others now.
+      if (answer && this.canvas.source === source) this.canvas.outline = answer.outline;
     } catch (error) {
       this.#reportError(error);
     }
@@ -269,10 +302,11 @@ export class HintTools extends EventTarget {
    * @param {string} fallback color for a generator that knows none, or a server that is slow
    */
   async #findColor(frame, place, fallback) {
-    await Promise.race([this.#loadColors(frame, place), sleep(MAX_COLOR_WAIT)]);
-    const near = this.#place;
-    const isKnown = near?.frame === frame && near.x === place.x && near.y === place.y;
-    return { color: (isKnown ? this.likely[0]?.color : undefined) ?? fallback };
+    // The hint needs its color, also if the pointer has gone on to another place.
+    const asked = getColors(this.store.id, frame, place, new AbortController().signal);
+    void this.#loadColors(frame, place, () => asked);
+    const answer = await Promise.race([asked.catch(() => null), sleep(MAX_COLOR_WAIT)]);
+    return { color: answer?.colors[0]?.color ?? fallback };
   }
 
   /** Return the number of the hint that was added last, which the server has not numbered yet. */
@@ -302,6 +336,7 @@ export class HintTools extends EventTarget {
    * @param {{x: number, y: number}} place
    */
   #move(id, place) {
+    this.#region.cancel();
     const { x, y } = roundPlace(place);
     const hint = this.#find(id);
     const frame = this.getFrame();

@@ -1,7 +1,7 @@
 // @ts-check
 /** What a film will look like once the server has made a change, so that rings appear at once. */
 
-import { findShotIndex, withBoundary } from "./shots.js";
+import { findHint, findShotIndex, withBoundary } from "./shots.js";
 
 /** @typedef {import("./types.js").Film} Film */
 /** @typedef {import("./types.js").Shot} Shot */
@@ -113,6 +113,39 @@ function editHint(film, id, edit) {
       hints: shot.hints.flatMap((hint) => (hint.id === id ? (edit(hint) ?? []) : hint)),
     }),
   );
+}
+
+/**
+ * Return whether a change has anything to change: earlier ones may have removed its hint or its
+ * boundary, or taken back all that there was to take back.
+ *
+ * @param {ChangeRequest} request with the numbers that shots have in `seen`
+ * @param {Film} film
+ * @param {Film} seen the state for which the change was made
+ */
+export function isPossible(request, film, seen) {
+  const starts = (/** @type {number | undefined} */ frame) =>
+    film.shots.some(({ first }) => first === frame);
+  switch (request.do) {
+    case "undo":
+      return film.can_undo !== false;
+    case "redo":
+      return film.can_redo !== false;
+    case "move-hint":
+    case "set-hint":
+    case "remove-hint":
+      return findHint(film, request.id) !== null;
+    case "remove-reference":
+      return [film, ...film.shots].some(({ references = [] }) =>
+        references.some(({ id }) => id === request.id),
+      );
+    case "move":
+      return starts(seen.shots[request.shot - 1]?.first);
+    case "split":
+      return !starts(request.frame);
+    default:
+      return true;
+  }
 }
 
 /**

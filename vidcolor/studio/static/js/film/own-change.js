@@ -1,5 +1,5 @@
 // @ts-check
-/** Whether the server made a change whose answer was lost. */
+/** Whether a change was made already: by a request whose answer was lost, or by another person. */
 
 import { applyChange, findAddedHint } from "./optimistic.js";
 
@@ -14,18 +14,19 @@ const SAME = 1e-6;
  * @param {ChangeRequest} request
  * @param {Film} before the state for which the change was sent
  * @param {Film} current
+ * @param {boolean} isRepeated whether the request was sent again because it may have been lost
  * @returns {boolean}
  */
-export function isMade(request, before, current) {
+export function isMade(request, before, current, isRepeated) {
   if (current.revision !== before.revision + 1) return false;
   const has = (/** @type {number} */ frame) => current.shots.some((shot) => shot.first === frame);
   switch (request.do) {
     case "undo":
       // One step since then, and it was asked for here. A revision is not taken back twice, so that
       // request can be repeated.
-      return request.revision === undefined;
+      return isRepeated && request.revision === undefined;
     case "redo":
-      return true;
+      return isRepeated;
     case "split":
     case "move":
       return has(request.frame);
@@ -33,7 +34,7 @@ export function isMade(request, before, current) {
       return current.shots.length === before.shots.length - 1;
     case "add-hints":
       return request.hints.every((/** @type {ChangeRequest} */ hint) =>
-        isMade({ ...hint, do: "add-hint" }, before, current),
+        isMade({ ...hint, do: "add-hint" }, before, current, isRepeated),
       );
     case "add-hint": {
       const hint = findAddedHint(before, current, request);

@@ -7,7 +7,7 @@ import { background } from "../background.js";
 
 /** Greatest number of stills in memory. */
 const LIMIT = 96;
-/** Status of a server that is busy, and of a still that a newer request replaced. */
+/** Statuses of a server that is busy, and of a film that another program works on. */
 const BUSY = [409, 429, 503];
 /** Requests at a time, so that stills of the strip never hold up that of the canvas. */
 const PARALLEL = 2;

@@ -2,6 +2,7 @@
 /** The tracks of the hints of the shots that were looked at last. */
 
 import { Latest } from "../api.js";
+import { sleep } from "../connection.js";
 import { getTracks } from "./film-api.js";
 
 /** @typedef {import("./types.js").Film} Film */
@@ -12,9 +13,11 @@ import { getTracks } from "./film-api.js";
 const LIMIT = 12;
 /** Wait before tracks are asked for, so that the still comes first, in milliseconds. */
 const DELAY = 400;
+/** Times that tracks are asked for while the shot is changed by others. */
+const MAX_TRIES = 3;
 
 export class TrackLoader {
-  /** @type {Map<string, {rev: string | number, tracks: Track[]}>} by film and first frame */
+  /** @type {Map<string, {state: string, tracks: Track[]}>} by film and frames */
   #kept = new Map();
   #latest = new Latest();
   #timer = 0;
@@ -39,17 +42,18 @@ export class TrackLoader {
    */
   get(film, shot) {
     const key = `${film.id}/${shot.first}/${shot.end}`;
-    const rev = shot.rev ?? film.revision;
+    // A hint that is made again has another number, but the shot has the same revision again.
+    const state = [shot.rev ?? film.revision, ...shot.hints.map(({ id }) => id)].join();
     const kept = this.#kept.get(key);
-    const wanted = `${key}/${rev}`;
-    if (!shot.hints.length || kept?.rev === rev) {
+    const wanted = `${key}/${state}`;
+    if (!shot.hints.length || kept?.state === state) {
       if (this.#wanted !== wanted) this.#stop();
       this.#wanted = wanted;
     } else if (this.#wanted !== wanted) {
       this.#stop();
       this.#wanted = wanted;
       this.isLoading = true;
-      this.#timer = window.setTimeout(() => void this.#load(film, shot, key, rev), DELAY);
+      this.#timer = window.setTimeout(() => void this.#load(film, shot, key, state), DELAY);
     }
     return kept?.tracks ?? [];
   }
@@ -58,16 +62,16 @@ export class TrackLoader {
    * @param {Film} film
    * @param {Shot} shot
    * @param {string} key
-   * @param {string | number} rev
+   * @param {string} state
    */
-  async #load(film, shot, key, rev) {
+  async #load(film, shot, key, state) {
     try {
-      const tracks = await this.#latest.run((signal) =>
-        getTracks(film.id, shot.number, rev, signal),
-      );
-      if (!tracks) return;
-      this.#kept.delete(key);
-      this.#kept.set(key, { rev, tracks });
+      const tracks = await this.#latest.run((signal) => askTracks(film, shot, signal));
+      if (tracks === undefined) return; // what is wanted now is another shot
+      if (tracks) {
+        this.#kept.delete(key);
+        this.#kept.set(key, { state, tracks });
+      }
       const [oldest] = this.#kept.keys();
       if (this.#kept.size > LIMIT && oldest !== undefined) this.#kept.delete(oldest);
     } catch {
@@ -87,4 +91,21 @@ export class TrackLoader {
     this.#stop();
     this.#kept.clear();
   }
+}
+
+/**
+ * @param {Film} film
+ * @param {Shot} shot
+ * @param {AbortSignal} signal
+ * @returns {Promise<Track[] | null>} null if the server has another revision of the shot, which an
+ *   event reports
+ */
+async function askTracks(film, shot, signal) {
+  const rev = shot.rev ?? film.revision;
+  for (let attempt = 0; attempt < MAX_TRIES; attempt += 1) {
+    if (attempt) await sleep(DELAY, signal);
+    const answer = await getTracks(film.id, shot.number, rev, signal);
+    if (answer.rev === rev) return answer.tracks;
+  }
+  return null;
 }

@@ -68,6 +68,19 @@ export function listNewHints(change) {
 }
 
 /**
+ * Return whether a change has anything to change: earlier ones may have removed its hint, or taken
+ * back all that there was to take back.
+ *
+ * @param {PhotoChange} change
+ * @param {Photo} photo
+ */
+export function isPossible(change, photo) {
+  if (change.do === "undo") return photo.can_undo;
+  if (change.do === "redo") return photo.can_redo;
+  return !("id" in change) || photo.hints.some((hint) => hint.id === change.id);
+}
+
+/**
  * Return whether the server made a change whose answer was lost.
  *
  * @param {PhotoChange} change

@@ -1,8 +1,9 @@
 // @ts-check
 /** Making and saving of results: one photo as a file, several as a ZIP. */
 
-import { request } from "../api.js";
+import { ApiError, request } from "../api.js";
 import { library } from "../library.js";
+import { t } from "../strings.js";
 
 /** @typedef {import("../types.js").Job} Job */
 /** @typedef {import("../types.js").Photo} Photo */
@@ -18,9 +19,12 @@ import { library } from "../library.js";
 
 /** Longest wait for a job in one request, in seconds. */
 const WAIT_SECONDS = 25;
+/** Times that a photo is rendered while it is changed. */
+const MAX_RENDERINGS = 5;
 
 /**
- * Render photos and return the URL of the file: of one photo, or of a ZIP.
+ * Render photos and return the URL of the file: of one photo, or of a ZIP. Photos of several that
+ * are deleted meanwhile are left out.
  *
  * @param {string[]} ids
  * @param {RenderOptions} options
@@ -31,25 +35,23 @@ const WAIT_SECONDS = 25;
  */
 export async function prepareDownload(ids, options, onProgress, signal) {
   onProgress({ name: "render", done: 0, total: ids.length });
-  const jobs = await renderPhotos(ids, options, signal);
-  let done = ids.length - jobs.length;
-  onProgress({ name: "render", done, total: ids.length });
-  for (const job of jobs) {
-    await waitForJob(job, signal);
-    done += 1;
-    onProgress({ name: "render", done, total: ids.length });
-  }
   const [first] = ids;
-  if (ids.length === 1 && first) {
-    /** @type {Photo} */
-    const photo = await request(`/api/photos/${first}`, { signal, patience: "all" });
-    const { name = photo.name, bytes = null } = photo.result ?? {};
-    return { url: `/api/photos/${first}/result`, name, bytes };
+  if (ids.length === 1 && first) return prepareOne(first, options, signal);
+  const known = ids.filter((id) => library.photos.has(id));
+  const jobs = await renderPhotos(known, options, signal);
+  let done = known.length - jobs.length;
+  onProgress({ name: "render", done, total: known.length });
+  for (const job of jobs) {
+    await unlessGone(waitForJob(job, signal));
+    done += 1;
+    onProgress({ name: "render", done, total: known.length });
   }
+  const left = known.filter((id) => library.photos.has(id));
+  if (!left.length) throw new Error(t("download.gone"));
   onProgress({ name: "archive", done: 0, total: 1 });
   const archive = await request("/api/archives", {
     method: "POST",
-    json: { photos: ids },
+    json: { photos: left },
     signal,
     patience: "all",
   });
@@ -59,24 +61,66 @@ export async function prepareDownload(ids, options, onProgress, signal) {
 }
 
 /**
+ * Render a photo until its result has the current decisions.
+ *
+ * @param {string} id
+ * @param {RenderOptions} options
+ * @param {AbortSignal} signal
+ */
+async function prepareOne(id, options, signal) {
+  /** @type {Photo} */
+  let photo = await request(`/api/photos/${id}`, { signal, patience: "all" });
+  for (let count = 0; count < MAX_RENDERINGS && !isCurrent(photo, options); count += 1) {
+    await waitForJob(await renderPhoto(id, options, signal), signal);
+    photo = await request(`/api/photos/${id}`, { signal, patience: "all" });
+  }
+  const { name = photo.name, bytes = null } = photo.result ?? {};
+  return { url: `/api/photos/${id}/result`, name, bytes };
+}
+
+/**
+ * @param {string} id
+ * @param {RenderOptions} options
+ * @param {AbortSignal} signal
+ * @returns {Promise<Job>}
+ */
+async function renderPhoto(id, options, signal) {
+  const path = `/api/photos/${id}/render`;
+  const answer = await request(path, { method: "POST", json: options, signal, patience: "all" });
+  return answer.job ?? answer;
+}
+
+/**
  * @param {string[]} ids
  * @param {RenderOptions} options
  * @param {AbortSignal} signal
- * @returns {Promise<Job[]>}
+ * @returns {Promise<Job[]>} those of the photos that have no current result
  */
 async function renderPhotos(ids, options, signal) {
   const jobs = [];
   for (const id of ids) {
-    if (isCurrent(await request(`/api/photos/${id}`, { signal, patience: "all" }), options)) continue;
-    const answer = await request(`/api/photos/${id}/render`, {
-      method: "POST",
-      json: options,
-      signal,
-      patience: "all",
-    });
-    jobs.push(answer.job ?? answer);
+    const photo = await unlessGone(request(`/api/photos/${id}`, { signal, patience: "all" }));
+    if (!photo || isCurrent(photo, options)) continue;
+    const job = await unlessGone(renderPhoto(id, options, signal));
+    if (job) jobs.push(job);
   }
   return jobs;
+}
+
+/**
+ * Return what is asked for, or null if its photo was deleted.
+ *
+ * @template T
+ * @param {Promise<T>} answer
+ * @returns {Promise<T | null>}
+ */
+async function unlessGone(answer) {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return null;
+    throw error;
+  }
 }
 
 /**

@@ -53,10 +53,10 @@ export class Hinting extends EventTarget {
       place: ({ x, y, shiftKey }) => void this.place({ x, y }, shiftKey),
       stroke: ({ points, radius }) => this.#protectStroke(points, radius),
       pick: ({ color }) => this.applyColor(color),
-      "hint-move": ({ id, x, y }) => this.#help.dragRegion({ x, y }, this.#find(id) ?? {}),
+      "hint-move": ({ id, x, y }) => this.#dragged(id, { x, y }),
       "hint-moved": ({ id, x, y }) => this.#moved(id, { x, y }),
       "hint-select": ({ id }) => this.select(id),
-      "hint-radius": ({ id, radius }) => this.#send({ do: "set-hint", id, radius }),
+      "hint-radius": ({ id, radius }) => this.#resized(id, radius),
       "hint-remove": ({ id }) => this.remove(id),
     };
     for (const [type, handle] of Object.entries(handlers)) {
@@ -67,11 +67,17 @@ export class Hinting extends EventTarget {
     }
     const onId = (/** @type {Event} */ event) => {
       const { from, to } = /** @type {CustomEvent} */ (event).detail;
+      canvas.renameHint(from, to);
       if (this.selected === from) this.selected = to;
     };
     store.addEventListener("hint-id", onId, { signal });
     hand.addEventListener("change", () => this.#notify(), { signal });
-    signal.addEventListener("abort", () => this.#help.cancel());
+    signal.addEventListener("abort", () => this.close());
+  }
+
+  /** Give up the requests for what is under the pointer. */
+  close() {
+    this.#help.cancel();
   }
 
   get mode() {
@@ -107,6 +113,7 @@ export class Hinting extends EventTarget {
   select(id) {
     this.selected = id;
     this.#help.leave();
+    this.#help.cancel();
     this.colors = null;
     this.#notify();
     const hint = id === null ? null : this.#find(id);
@@ -131,6 +138,7 @@ export class Hinting extends EventTarget {
       return;
     }
     // Without a color in hand, a hint gets the most likely color of its place.
+    /** @type {PhotoHint} */
     const draft = { id: `${DRAFT}-${this.#nextDraft++}`, ...place, color: "" };
     this.#drafts.push(draft);
     this.selected = draft.id;
@@ -140,17 +148,24 @@ export class Hinting extends EventTarget {
       if (!this.#drafts.includes(draft)) return; // a color was chosen for it meanwhile
       this.#drop(draft);
       const isSelected = this.selected === draft.id;
-      if (isSelected) {
-        this.colors = colors;
-        this.selected = null; // the draft is gone, and the hint has no id yet
-      }
-      this.#add(place, colors.colors[0]?.color ?? colors.current, isSelected);
+      if (isSelected) this.colors = colors;
+      this.#add(draft, colors.colors[0]?.color ?? colors.current, isSelected);
     } catch (error) {
       if (!this.#drafts.includes(draft)) return;
       this.#drop(draft);
       if (this.selected === draft.id) this.selected = null;
       this.#fail(error);
     }
+  }
+
+  /**
+   * Take back the last hint that waits for its colors.
+   * @returns {boolean} whether there was one
+   */
+  dropDraft() {
+    const draft = this.#drafts.at(-1);
+    if (draft) this.remove(draft.id);
+    return Boolean(draft);
   }
 
   /** @param {PhotoHint} draft */
@@ -165,7 +180,7 @@ export class Hinting extends EventTarget {
    */
   applyColor(color) {
     hand.remember(color);
-    const draft = this.#drafts.find(({ id }) => id === this.selected);
+    const draft = this.#findDraft(this.selected);
     if (draft) {
       this.#drop(draft);
       this.#add(draft, color);
@@ -194,9 +209,15 @@ export class Hinting extends EventTarget {
 
   /** @param {number | string | null} id */
   remove(id) {
-    if (id === null || isDraft(id)) return;
+    if (id === null) return;
     if (this.selected === id) this.select(null);
-    this.#send({ do: "remove-hint", id });
+    const draft = this.#findDraft(id);
+    if (draft) {
+      this.#drop(draft);
+      this.#notify();
+    } else {
+      this.#send({ do: "remove-hint", id });
+    }
   }
 
   /** @param {number} steps */
@@ -259,15 +280,15 @@ export class Hinting extends EventTarget {
   }
 
   /**
-   * @param {Place} place
+   * @param {Place & Partial<PhotoHint>} place a draft, or a place
    * @param {string} color
    * @param {boolean} [isSelected]
    */
-  #add(place, color, isSelected = true) {
-    const known = new Set(this.#store.shown?.hints.map((hint) => hint.id));
-    this.#send({ do: "add-hint", x: place.x, y: place.y, color });
-    const added = this.#store.shown?.hints.find((hint) => !known.has(hint.id));
-    if (isSelected) this.selected = added?.id ?? null;
+  #add({ id, x, y, radius }, color, isSelected = true) {
+    const { nextId } = this.#store;
+    if (id !== undefined) this.#canvas.renameHint(id, nextId);
+    if (isSelected) this.selected = nextId;
+    this.#send({ do: "add-hint", x, y, color, ...(radius ? { radius } : {}) });
     this.#help.leave();
     this.#notify();
   }
@@ -293,10 +314,36 @@ export class Hinting extends EventTarget {
    * @param {number | string} id
    * @param {Place} place
    */
+  #dragged(id, place) {
+    const { color, radius = null } = this.#find(id) ?? {};
+    this.#help.dragRegion(place, { color: color || null, radius });
+  }
+
+  /**
+   * @param {number | string} id
+   * @param {Place} place
+   */
   #moved(id, place) {
     this.#help.leave();
-    this.#send({ do: "move-hint", id, ...place });
+    const draft = this.#findDraft(id);
+    if (draft) Object.assign(draft, place);
+    else this.#send({ do: "move-hint", id, ...place });
     if (id === this.selected) void this.#showColors(place);
+  }
+
+  /**
+   * @param {number | string} id
+   * @param {number} radius
+   */
+  #resized(id, radius) {
+    const draft = this.#findDraft(id);
+    if (draft) draft.radius = radius;
+    else this.#send({ do: "set-hint", id, radius });
+  }
+
+  /** @param {number | string | null} id */
+  #findDraft(id) {
+    return this.#drafts.find((draft) => draft.id === id) ?? null;
   }
 
   /** @param {number | string} id */
@@ -320,7 +367,3 @@ export class Hinting extends EventTarget {
   }
 }
 
-/** @param {number | string} id */
-function isDraft(id) {
-  return String(id).startsWith(DRAFT);
-}

@@ -9,7 +9,7 @@
 
 import { ApiError, request, withQuery } from "../api.js";
 import { connection, sleep } from "../connection.js";
-import { applyChange, findOverlap, isMade, listNewHints } from "./changes.js";
+import { applyChange, findOverlap, isMade, isPossible, listNewHints } from "./changes.js";
 
 /** @typedef {import("../types.js").Photo} Photo */
 /** @typedef {import("../types.js").PhotoChange} PhotoChange */
@@ -33,6 +33,7 @@ export class PhotoStore extends EventTarget {
   /** @type {Pending[]} */
   #pending = [];
   #isSending = false;
+  #sent = Promise.resolve();
   #nextId = 1;
   /** @type {Map<string, number | string>} numbers of hints by their temporary ids */
   #ids = new Map();
@@ -57,6 +58,11 @@ export class PhotoStore extends EventTarget {
     );
   }
 
+  /** Temporary id of the hint that is added next. */
+  get nextId() {
+    return `new-${this.#nextId}`;
+  }
+
   get isSaved() {
     return this.#pending.length === 0;
   }
@@ -64,14 +70,22 @@ export class PhotoStore extends EventTarget {
   /** @param {AbortSignal} [signal] */
   async load(signal) {
     const options = { patience: /** @type {const} */ ("all"), ...(signal ? { signal } : {}) };
-    this.#take(await request(`/api/photos/${this.id}`, options));
+    this.#accept(await request(`/api/photos/${this.id}`, options));
   }
 
   /** Read the photo again if nothing is being sent. Another browser may have changed it. */
   async refresh() {
     if (this.#pending.length) return;
-    const photo = await request(`/api/photos/${this.id}`);
-    if (!this.#pending.length) this.#take(photo);
+    this.#accept(await request(`/api/photos/${this.id}`));
+  }
+
+  /**
+   * Take the state of the server, unless changes were sent since it was asked for.
+   * @param {Photo} photo
+   */
+  #accept(photo) {
+    const isOlder = this.photo && photo.revision < this.photo.revision;
+    if (!isOlder && !this.#pending.length) this.#take(photo);
   }
 
   /**
@@ -81,7 +95,11 @@ export class PhotoStore extends EventTarget {
    * @returns {Promise<void>} resolved when the server has answered, or refused
    */
   change(change) {
-    const ids = listNewHints(change).map(() => `new-${this.#nextId++}`);
+    const ids = listNewHints(change).map(() => {
+      const id = this.nextId;
+      this.#nextId += 1;
+      return id;
+    });
     const last = this.#pending.at(-1);
     // Settings that were not sent yet are replaced, not queued.
     const canMerge = this.#pending.length > 1 || !this.#isSending;
@@ -93,12 +111,16 @@ export class PhotoStore extends EventTarget {
     return new Promise((settle) => {
       this.#pending.push({ change, ids, settle: () => settle(undefined) });
       this.#notify();
-      void this.#send();
+      if (!this.#isSending) this.#sent = this.#send();
     });
   }
 
+  /** Wait until the server has answered all changes, or refused them. */
+  async whenSaved() {
+    await this.#sent;
+  }
+
   async #send() {
-    if (this.#isSending) return;
     this.#isSending = true;
     for (let next = this.#pending[0]; next; next = this.#pending[0]) {
       try {
@@ -124,6 +146,7 @@ export class PhotoStore extends EventTarget {
       const before = this.photo;
       if (!before) return;
       const change = this.#resolve(pending.change);
+      if (!isPossible(change, before)) return;
       const onLost = () => {
         isRepeated = true;
       };
@@ -161,7 +184,7 @@ export class PhotoStore extends EventTarget {
           onLost();
           await connection.whenBack();
         } else if (error.isBusy) {
-          if (!error.isReplaced) connection.reportBusy(error.retryMs / 1000);
+          if (!error.isLocked) connection.reportBusy(error.retryMs / 1000);
           await sleep(error.retryMs);
         } else {
           throw error;

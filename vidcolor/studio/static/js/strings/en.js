@@ -64,6 +64,7 @@ export const en = {
 
   "download.all.one": "{count} photo",
   "download.all.other": "All {count} photos, as a ZIP file",
+  "download.gone": "These photos are no longer here.",
   "download.archive": "Packing the ZIP file…",
   "download.count.one": "{count} photo",
   "download.count.other": "{count} photos, as a ZIP file",

@@ -103,8 +103,12 @@ export class Upload {
       if (signal.aborted) return;
       this.error = describeFailure(error);
       this.#set(isLostFile(error) ? "needs-file" : "failed");
-      if (isLostFile(error)) this.#stored.file = null;
-      else await forgetUpload(this.key);
+      if (isLostFile(error)) {
+        this.#stored.file = null;
+      } else {
+        this.#restart(); // the server has deleted what it refused; it finds what it has kept
+        await forgetUpload(this.key);
+      }
     }
   }
 
@@ -193,8 +197,8 @@ export class Upload {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 404) this.#restart();
       else if (error.status === 0) await this.#waitForServer();
-      else if (error.status === 409) await this.#resume();
       else if (error.isBusy) await this.#wait(error);
+      else if (error.status === 409) await this.#resume();
       else throw error;
     }
   }

@@ -8,7 +8,7 @@ import { cancelJob, changeFilm, getFilm, openFilm, retryJob } from "../film/film
 import { FilmStore } from "../film/film-store.js";
 import { addFilmKeys } from "../film/keys.js";
 import { makeStillUrl } from "../film/stage.js";
-import { describeError, setTitle, toastError } from "../shell.js";
+import { describeError, setBar, setTitle, toastError } from "../shell.js";
 import { addStrings, t } from "../strings.js";
 import { film as filmStrings } from "../strings/film.en.js";
 import { askConflict } from "../components/film-conflict.js";
@@ -45,7 +45,9 @@ export class FilmView extends HTMLElement {
     serverEvents.on("film", (data) => this.#onFilmEvent(data), signal);
     serverEvents.on("job", (job) => this.#onJob(job), signal);
     serverEvents.on("deleted", (data) => this.#onDeleted(data), signal);
-    serverEvents.addEventListener("resync", () => void this.#reload(), { signal });
+    for (const type of ["resync", "ready"]) {
+      serverEvents.addEventListener(type, () => void this.#reload(), { signal });
+    }
     connection.addEventListener("online", () => void this.#reload(), { signal });
     this.#screen.showLoading("");
     this.replaceChildren(this.#screen.element);
@@ -76,7 +78,9 @@ export class FilmView extends HTMLElement {
       await this.#store?.load();
       this.#workspace?.loadReview();
     } catch (error) {
-      if (!this.#life.signal.aborted && !this.#workspace) this.#showError(error);
+      if (this.#life.signal.aborted) return;
+      if (this.#workspace && isGone(error)) this.#end();
+      else if (!this.#workspace) this.#showError(error);
     }
   }
 
@@ -102,9 +106,15 @@ export class FilmView extends HTMLElement {
 
   /** @param {{id: string}} data */
   #onDeleted({ id }) {
-    if (id !== this.#id) return;
-    this.#workspace?.close();
+    if (id === this.#id) this.#end();
+  }
+
+  /** The film is deleted: nothing is asked for or changed any more. */
+  #end() {
+    this.#life.abort();
+    this.#workspace?.close({ isDeleted: true });
     this.#workspace = null;
+    setBar({});
     this.#screen.showError(this.#store?.film?.name ?? "", t("film.deleted"), null);
     this.replaceChildren(this.#screen.element);
   }
@@ -141,7 +151,8 @@ export class FilmView extends HTMLElement {
   /** @param {Job} job */
   async #retry(job) {
     try {
-      this.#job = await retryJob(job.id);
+      this.#job = null; // the film has the newest one, and events tell more than the answer
+      await retryJob(job.id);
       await this.#reload();
     } catch (error) {
       toastError(error);
@@ -150,12 +161,17 @@ export class FilmView extends HTMLElement {
 
   /** @param {unknown} error */
   #showError(error) {
-    const isGone = error instanceof ApiError && error.status === 404;
     const isOffline = error instanceof ApiError && error.status === 0;
-    const text = isGone ? t("film.gone") : isOffline ? t("film.offline") : describeError(error);
-    this.#screen.showError("", text, isGone ? null : () => void this.#open());
+    const text = isOffline ? t("film.offline") : describeError(error);
+    if (isGone(error)) this.#screen.showError("", t("film.gone"), null);
+    else this.#screen.showError("", text, () => void this.#open());
     if (!this.#workspace) this.replaceChildren(this.#screen.element);
   }
+}
+
+/** @param {unknown} error */
+function isGone(error) {
+  return error instanceof ApiError && error.status === 404;
 }
 
 customElements.define("film-view", FilmView);

@@ -32,6 +32,8 @@ class PhotoView extends HTMLElement {
   #guess = new GuessTag();
   #status = new PhotoStatus();
   #wasMerged = false;
+  /** Whether the photo is being deleted, so that nothing is asked about it any more. */
+  #isDeleting = false;
   // These depend on the attribute `item`, and are made when the view is connected.
   #store = /** @type {PhotoStore} */ (/** @type {unknown} */ (null));
   #hinting = /** @type {Hinting} */ (/** @type {unknown} */ (null));
@@ -198,7 +200,9 @@ class PhotoView extends HTMLElement {
       protect: () => (hinting.mode = hinting.mode === "protect" ? "hint" : "protect"),
       eyedropper: () => (hinting.mode = hinting.mode === "eyedropper" ? "hint" : "eyedropper"),
       pan: () => (hinting.mode = hinting.mode === "pan" ? "hint" : "pan"),
-      undo: () => void this.#store.change({ do: "undo" }),
+      undo: () => {
+        if (!hinting.dropDraft()) void this.#store.change({ do: "undo" });
+      },
       redo: () => void this.#store.change({ do: "redo" }),
       neutral: () => hinting.applyColor("neutral"),
       release: () => hinting.release(),
@@ -228,6 +232,7 @@ class PhotoView extends HTMLElement {
   }
 
   #onLibrary() {
+    if (this.#isDeleting) return;
     const known = library.photos.get(this.#store.id);
     const { photo } = this.#store;
     if (library.isLoaded && photo && !known && connection.isOnline) {
@@ -275,7 +280,7 @@ class PhotoView extends HTMLElement {
   /** The picture follows the server's state once nothing is under way. */
   #setSource() {
     const { photo } = this.#store;
-    if (!photo?.width || !photo.height || photo.error) return;
+    if (this.#isDeleting || !photo?.width || !photo.height || photo.error) return;
     const key = `${photo.id}:${photo.revision}`;
     if (this.#canvas.source?.key === key) return;
     if (this.#canvas.source && !this.#store.isSaved && connection.isOnline) return;
@@ -346,7 +351,7 @@ class PhotoView extends HTMLElement {
     const { id } = this.#store;
     if (!library.isLoaded) await library.load(); // it knows the formats and the other photos
     const dialog = await loadPart(() => import("../components/download-dialog.js"));
-    await dialog?.openDownload([id], id);
+    await dialog?.openDownload([id], id, () => this.#store.whenSaved());
   }
 
   /** @param {unknown} error */
@@ -373,11 +378,17 @@ class PhotoView extends HTMLElement {
 
   /** Delete the photo from the server, and go back. */
   async #delete() {
+    this.#isDeleting = true;
+    this.#canvas.source = null;
+    this.#suggestions.cancel();
+    this.#hinting.close();
     try {
-      await request(`/api/photos/${this.#store.id}`, { method: "DELETE" });
+      await request(`/api/photos/${this.#store.id}`, { method: "DELETE", patience: "connection" });
       navigate("#/");
     } catch (error) {
-      toastError(error);
+      this.#isDeleting = false;
+      this.#onError(error);
+      this.#update();
     }
   }
 }

@@ -1,10 +1,11 @@
 // @ts-check
 /** `<review-view item="ID">`: one open shot after another, with as few decisions as possible. */
 
-import { Latest } from "../api.js";
+import { ApiError, Latest } from "../api.js";
 import { FilmNotice } from "../components/film-notice.js";
 import { ReviewPlaces } from "../components/film-review-places.js";
 import { FilmScreen } from "../components/film-screen.js";
+import { watchStills } from "../components/film-still-watch.js";
 import { askConflict } from "../components/film-conflict.js";
 import { PictureCanvas } from "../components/picture-canvas.js";
 import { connection } from "../connection.js";
@@ -64,7 +65,10 @@ export class ReviewView extends HTMLElement {
     listen("failed", ({ error }) => toastError(error));
     listen("problem", () => this.#onProblem());
     serverEvents.on("film", (data) => this.#onFilmEvent(data), signal);
-    serverEvents.addEventListener("resync", () => void this.#load(), { signal });
+    serverEvents.on("deleted", (data) => data.id === id && this.#onDeleted(), signal);
+    for (const type of ["resync", "ready"]) {
+      serverEvents.addEventListener(type, () => void this.#load(), { signal });
+    }
     connection.addEventListener("online", () => void this.#load(), { signal });
     this.#screen.showLoading("");
     this.replaceChildren(this.#screen.element);
@@ -73,10 +77,22 @@ export class ReviewView extends HTMLElement {
   }
 
   disconnectedCallback() {
-    if (this.#isBuilt) this.#saveNote();
+    if (this.#isBuilt && !this.#life.signal.aborted) this.#saveNote();
+    this.#end();
+  }
+
+  #end() {
     this.#life.abort();
     this.#latest.cancel();
     this.stage?.close();
+  }
+
+  #onDeleted() {
+    this.#end();
+    setBar({});
+    const text = t(this.#isBuilt ? "film.deleted" : "film.gone");
+    this.#screen.showError(this.#store.film?.name ?? "", text, null);
+    this.replaceChildren(this.#screen.element);
   }
 
   get #film() {
@@ -93,7 +109,9 @@ export class ReviewView extends HTMLElement {
       else await this.#store.load();
       this.#loadPlaces();
     } catch (error) {
-      if (this.#life.signal.aborted || this.#isBuilt) return;
+      if (this.#life.signal.aborted) return;
+      if (error instanceof ApiError && error.status === 404) this.#onDeleted();
+      if (this.#isBuilt || this.#life.signal.aborted) return;
       const text = error instanceof Error && error.message ? error.message : t("film.offline");
       this.#screen.showError("", text, () => void this.#load(true));
     }
@@ -134,13 +152,7 @@ export class ReviewView extends HTMLElement {
     this.canvas.mode = "pan";
     this.stage = new Stage(this.canvas);
     this.notice = new FilmNotice();
-    this.canvas.addEventListener("load-error", (event) => {
-      const { error } = /** @type {CustomEvent} */ (event).detail;
-      if (![0, 409, 503].includes(error.status) && this.notice) this.notice.still = error.message;
-    });
-    this.canvas.addEventListener("loaded", () => {
-      if (this.notice) this.notice.still = null;
-    });
+    watchStills(this.canvas, this.notice, signal);
     this.list = new ReviewPlaces({
       go: (place) => this.#go(place.frame),
       apply: (place, color) => this.#apply(place, color),

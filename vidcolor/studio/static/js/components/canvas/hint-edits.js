@@ -72,6 +72,20 @@ export class HintEdits {
     }
   }
 
+  /**
+   * Give a hint another id. A gesture under way goes on with it.
+   * @param {string | number} from
+   * @param {string | number} to
+   */
+  rename(from, to) {
+    const [old, name] = [String(from), String(to)];
+    this.#hints = this.#hints.map((hint) => (String(hint.id) === old ? { ...hint, id: to } : hint));
+    const values = this.#changes.get(old);
+    if (values) this.#changes.set(name, values);
+    this.#changes.delete(old);
+    this.#gestures.rename(old, name);
+  }
+
   /** The hints with the changes under way. */
   get shown() {
     return this.#hints.map((hint) => ({ ...hint, ...this.#changes.get(String(hint.id)) }));

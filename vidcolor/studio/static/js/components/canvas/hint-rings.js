@@ -97,9 +97,17 @@ export class HintRings {
     });
   }
 
-  /** @param {string} id */
-  get(id) {
-    return this.#rings.get(id);
+  /**
+   * Give a ring another id; the element stays, and with it the focus.
+   * @param {string} from
+   * @param {string} to
+   */
+  rename(from, to) {
+    const ring = this.#rings.get(from);
+    if (!ring || this.#rings.has(to)) return;
+    this.#rings.delete(from);
+    this.#rings.set(to, ring);
+    ring.dataset.hint = to;
   }
 
   /** @param {string} id */

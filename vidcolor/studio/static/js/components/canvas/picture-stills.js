@@ -24,7 +24,7 @@ import { StillStore, isAsSharp, selectWidth } from "./still-loader.js";
 const SHARP_REST_MS = 600;
 const FADE_MS = 120;
 const RETRY_MS = 3000;
-const REPLACED_MS = 300;
+const LOCKED_MS = 300;
 /** Half of the side of the square whose mean color the eyedropper takes, in picture pixels. */
 const EYEDROPPER_RADIUS = 1;
 
@@ -51,11 +51,11 @@ export class PictureStills {
     },
     (view, request, error) => {
       this.#failed.add(request.url);
-      const isReplaced = error.status === 409 && error.code === "busy";
-      if (error.status === 503 || isReplaced) {
-        // The server is busy, and says when to ask again; or a newer request replaced this one.
+      const isLocked = error.status === 409 && error.code === "busy";
+      if (error.status === 503 || isLocked) {
+        // The server is busy, and says when to ask again; or another program works on the film.
         window.clearTimeout(this.#retryTimer);
-        const wait = error.retryAfter ? error.retryAfter * 1000 : isReplaced ? REPLACED_MS : RETRY_MS;
+        const wait = error.retryAfter ? error.retryAfter * 1000 : isLocked ? LOCKED_MS : RETRY_MS;
         this.#retryTimer = window.setTimeout(() => {
           this.retry();
           this.refresh();
@@ -95,6 +95,18 @@ export class PictureStills {
     if (!this.#source) return true;
     const { color, sharpColor } = this.#current();
     return !color && !sharpColor && this.#requests.isBusy;
+  }
+
+  /** Whether the color that is to be shown is loaded; before the comparison, the original. */
+  get isShown() {
+    const source = this.#source;
+    if (!source) return false;
+    if (this.compare === "before") {
+      const identity = source.lumaKey ?? source.key;
+      return [false, true].some((sharp) => this.#store.get("gray", sharp)?.key === identity);
+    }
+    const { color, sharpColor } = this.#current();
+    return Boolean(color ?? sharpColor);
   }
 
   get isFading() {
@@ -242,7 +254,10 @@ export class PictureStills {
     if (!source) return;
     const identity = view === "gray" && source.lumaKey ? source.lumaKey : source.key;
     const stored = this.#store.get(view, sharp);
-    if (stored && stored.key === identity && isAsSharp(stored.width, width)) return;
+    if (stored && stored.key === identity && isAsSharp(stored.width, width)) {
+      this.#requests.cancel(view, sharp);
+      return;
+    }
     const url = source.urlFor({ view, width });
     if (this.#failed.has(url)) return;
     const lumaKey = source.lumaKey ?? null;

@@ -29,6 +29,8 @@ export class RingGestures {
   #grab = null;
   /** @type {Map<string, number>} */
   #timers = new Map();
+  /** @type {Map<string, string>} ids of hints by those that they had before */
+  #names = new Map();
 
   /**
    * @param {HTMLElement} layer
@@ -56,6 +58,16 @@ export class RingGestures {
     });
   }
 
+  /**
+   * Go on with a hint under another id.
+   * @param {string} from
+   * @param {string} to
+   */
+  rename(from, to) {
+    this.#names.set(from, to);
+    if (this.#grab?.id === from) this.#grab.id = to;
+  }
+
   get isDragging() {
     return Boolean(this.#grab?.moved);
   }
@@ -72,7 +84,7 @@ export class RingGestures {
    */
   resize(id, steps) {
     this.#handlers.scale(id, RADIUS_STEP ** steps);
-    this.#completeLater(`radius ${id}`, () => this.#handlers.scaled(id));
+    this.#completeLater("radius", id, (name) => this.#handlers.scaled(name));
   }
 
   /** @param {PointerEvent} event */
@@ -140,7 +152,7 @@ export class RingGestures {
       const center = this.#handlers.position(id);
       if (center) {
         this.#handlers.drag(id, center.x + (move[0] ?? 0), center.y + (move[1] ?? 0));
-        this.#completeLater(`move ${id}`, () => this.#handlers.drop(id));
+        this.#completeLater("move", id, (name) => this.#handlers.drop(name));
       }
     } else if (event.key === "Delete" || event.key === "Backspace") {
       this.#handlers.remove(id);
@@ -154,12 +166,24 @@ export class RingGestures {
   }
 
   /**
-   * @param {string} name
-   * @param {() => void} complete
+   * @param {string} change
+   * @param {string} id
+   * @param {(id: string) => void} complete
    */
-  #completeLater(name, complete) {
-    window.clearTimeout(this.#timers.get(name));
-    this.#timers.set(name, window.setTimeout(complete, COMPLETE_MS));
+  #completeLater(change, id, complete) {
+    const key = `${change} ${id}`;
+    window.clearTimeout(this.#timers.get(key));
+    const run = () => complete(this.#findName(id));
+    this.#timers.set(key, window.setTimeout(run, COMPLETE_MS));
+  }
+
+  /**
+   * @param {string} id
+   * @returns {string} the id that the hint has now
+   */
+  #findName(id) {
+    const name = this.#names.get(id);
+    return name === undefined ? id : this.#findName(name);
   }
 }
 

@@ -40,7 +40,10 @@ export class StillRequests {
     const name = `${view}/${sharp}`;
     const slot = this.#slots.get(name) ?? { flights: [], next: null };
     this.#slots.set(name, slot);
-    if (slot.flights.some((flight) => flight.request.url === request.url)) {
+    const same = slot.flights.find((flight) => flight.request.url === request.url);
+    if (same) {
+      // It is the newest one now: those that were asked for after it must not end it.
+      slot.flights = [...slot.flights.filter((flight) => flight !== same), same];
       slot.next = null;
       return;
     }
@@ -51,8 +54,9 @@ export class StillRequests {
       if (isSame) flight.controller.abort();
     }
     slot.flights = slot.flights.filter((flight) => !flight.controller.signal.aborted);
-    if (slot.flights.length >= MAX_FLIGHTS) slot.next = request;
-    else void this.#fly(view, sharp, slot, request);
+    const isFull = slot.flights.length >= MAX_FLIGHTS;
+    slot.next = isFull ? request : null;
+    if (!isFull) void this.#fly(view, sharp, slot, request);
   }
 
   /**
@@ -93,13 +97,27 @@ export class StillRequests {
     slot.flights = slot.flights.filter((other) => other !== flight);
   }
 
+  /**
+   * Abort the requests of a slot whose picture is there: theirs would replace it.
+   * @param {StillView} view
+   * @param {boolean} sharp
+   */
+  cancel(view, sharp) {
+    this.#empty(this.#slots.get(`${view}/${sharp}`));
+  }
+
+  /** @param {{flights: Flight[], next: StillRequest | null} | undefined} slot */
+  #empty(slot) {
+    if (!slot) return;
+    for (const flight of slot.flights) flight.controller.abort();
+    slot.flights = [];
+    slot.next = null;
+  }
+
   /** @param {boolean} [sharpOnly] */
   abort(sharpOnly = false) {
     for (const [name, slot] of this.#slots) {
-      if (sharpOnly && !name.endsWith("/true")) continue;
-      for (const flight of slot.flights) flight.controller.abort();
-      slot.flights = [];
-      slot.next = null;
+      if (!sharpOnly || name.endsWith("/true")) this.#empty(slot);
     }
   }
 }
