@@ -78,13 +78,13 @@ def colorize_twice(source: Path, name: str, folder: Path, *options: str) -> None
     assert results[0] == results[1]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("name", "options"),
     [
         ("a.mp4", ("--confidence", "map.mkv", "--hints", "../hints.json")),
-        pytest.param("a.mkv", ("--workers", "2"), marks=pytest.mark.exhaustive),
-        pytest.param("a_%03d.png", (), marks=pytest.mark.exhaustive),
+        ("a.mkv", ("--workers", "2")),
+        ("a_%03d.png", ()),
     ],
 )
 def test_film_is_the_same(

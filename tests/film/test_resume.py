@@ -368,7 +368,7 @@ def test_work_dir_option_holds_the_work_of_all_films(film, shots, flat, tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("num_finished", [2, 4])
+@pytest.mark.parametrize("num_finished", [2, pytest.param(4, marks=pytest.mark.exhaustive)])
 def test_killed_process_is_resumed(clip, flat, tmp_path, num_finished):
     """SIGKILL ends the command while it renders, or about when it joins."""
     film = clip("mp4", "libx264", "yuv420p", "-map", "0", "-map", "1", "-c:a", "aac",

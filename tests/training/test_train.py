@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("without_plots")
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_fine_tuning_resumes_to_the_same_weights(album: Path, tmp_path: Path) -> None:
     # Two steps after the restart, so that the optimizer has moments to restore.
     config = small_config(stage="fine-tune", steps=4, accumulate=2, freeze_norms=False, freeze=4)
@@ -136,10 +136,10 @@ def test_minutes_are_converted_to_steps(
 ) -> None:
     monkeypatch.setattr("vidcolor.training.loop.PROBE_STEPS", 2)
     monkeypatch.setattr("vidcolor.training.loop.UNTIMED_STEPS", 1)
-    out, config = tmp_path / "w.safetensors", small_config(minutes=0.1)
+    out, config = tmp_path / "w.safetensors", small_config(minutes=0.05)
     finished = train([album], out, config, small_options(precision="fp32"))
     assert finished.steps > 2
-    assert 3 < finished.seconds < 30  # the limit is 6 s; the machine may be busy
+    assert 1 < finished.seconds < 30  # the limit is 3 s; the machine may be busy
     assert finished.after is None  # no validation photographs
 
 
