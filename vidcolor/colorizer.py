@@ -6,7 +6,6 @@ the frame's luma (`chroma`).
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from vidcolor.arrays import Image, Layout
     from vidcolor.color.ycbcr import Matrix
     from vidcolor.generators.base import ColorDistribution, Generator
-    from vidcolor.generators.predictor import FramePredictor, HintArrays, Predictor
+    from vidcolor.generators.predictor import FramePredictor, HintArrays
     from vidcolor.images import HintMasks, PreparedImage
     from vidcolor.imaging.overlay import ColorOverlay
     from vidcolor.imaging.types import FloatArray, Plane
@@ -66,8 +65,7 @@ class Colorizer:
         from vidcolor.generators.predictor import Predictor
 
         self._generator = generator
-        self._predictors = {os.getpid(): Predictor(generator)}
-        """Predictor of this process. Its threads do not survive a fork."""
+        self._predictor = Predictor(generator)
         self.models = ShotModels(self, None, partial(type(self).load, device=generator.device))
         """This colorizer, and those of the models of single shots."""
         self.check_vividness(vividness)
@@ -119,15 +117,6 @@ class Colorizer:
             options.size,
             options.bins,
         )
-
-    @property
-    def _predictor(self) -> Predictor:
-        from vidcolor.generators.predictor import Predictor
-
-        process = os.getpid()
-        if process not in self._predictors:
-            self._predictors = {process: Predictor(self._generator)}
-        return self._predictors[process]
 
     @property
     def name(self) -> str:

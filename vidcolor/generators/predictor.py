@@ -14,9 +14,10 @@ a fixed number of threads:
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, NamedTuple, Self, TypeVar
@@ -209,27 +210,47 @@ def single_threaded_pool(threads: int | None = None) -> ThreadPoolExecutor:
 
     Without `threads`, it has torch's number of threads. The caller must shut it down.
     """
-    num_torch_threads = torch.get_num_threads()
-    threads = threads or num_torch_threads
-    # The barrier makes sure that every thread is started and has run its initializer.
-    all_started = threading.Barrier(threads + 1)
+    return _SingleThreadedPool(threads or torch.get_num_threads())
 
-    def initialize() -> None:
-        # The first call initializes torch's setting for this thread. It would reset the number of
-        # threads if it came later.
-        torch.get_num_threads()
-        torch.set_num_threads(1)
-        # Most probabilities of a distribution that hints sharpen are denormal numbers, with which
-        # CPUs calculate 10 times slower. They are zero for all purposes.
-        torch.set_flush_denormal(True)
 
-    pool = ThreadPoolExecutor(threads, "predictor", initialize)
-    for _ in range(threads):
-        pool.submit(all_started.wait)
-    all_started.wait()
-    # The setting is per thread, but the default for new threads is global: restore it.
-    torch.set_num_threads(num_torch_threads)
-    return pool
+class _SingleThreadedPool(ThreadPoolExecutor):
+    """The pool of `single_threaded_pool`. In a forked process, its threads start again."""
+
+    def __init__(self, num_threads: int) -> None:
+        self._num_threads, self._start_lock = num_threads, threading.Lock()
+        self._process = 0
+        self._start()
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Run a function in one of the threads."""
+        # Threads do not survive a fork, as of `multiprocessing.Pool` up to Python 3.13.
+        if self._process != os.getpid():
+            with self._start_lock:
+                if self._process != os.getpid():
+                    self._start()
+        return super().submit(fn, *args, **kwargs)
+
+    def _start(self) -> None:
+        num_torch_threads = torch.get_num_threads()
+        super().__init__(self._num_threads, "predictor", _initialize_thread)
+        # The barrier makes sure that every thread is started and has run its initializer.
+        all_started = threading.Barrier(self._num_threads + 1)
+        for _ in range(self._num_threads):
+            super().submit(all_started.wait)
+        all_started.wait()
+        # The setting is per thread, but the default for new threads is global: restore it.
+        torch.set_num_threads(num_torch_threads)
+        self._process = os.getpid()
+
+
+def _initialize_thread() -> None:
+    # The first call initializes torch's setting for this thread. It would reset the number of
+    # threads if it came later.
+    torch.get_num_threads()
+    torch.set_num_threads(1)
+    # Most probabilities of a distribution that hints sharpen are denormal numbers, with which CPUs
+    # calculate 10 times slower. They are zero for all purposes.
+    torch.set_flush_denormal(True)
 
 
 def _to_float_gray(gray: NDArray[Any] | Sequence[NDArray[Any]]) -> FloatArray:
