@@ -136,10 +136,10 @@ def test_minutes_are_converted_to_steps(
 ) -> None:
     monkeypatch.setattr("vidcolor.training.loop.PROBE_STEPS", 2)
     monkeypatch.setattr("vidcolor.training.loop.UNTIMED_STEPS", 1)
-    out, config = tmp_path / "w.safetensors", small_config(minutes=0.05)
+    out, config = tmp_path / "w.safetensors", small_config(minutes=0.1)
     finished = train([album], out, config, small_options(precision="fp32"))
     assert finished.steps > 2
-    assert 1 < finished.seconds < 30  # the limit is 3 s; the machine may be busy
+    assert 3 < finished.seconds < 30  # the limit is 6 s; the machine may be busy
     assert finished.after is None  # no validation photographs
 
 
