@@ -63,6 +63,15 @@ PROPAGATED_GAIN = 6.0
 """Factor of the weight of the propagated color, relative to the predictions of the key frame and of
 the next ones. With 1 the color of a thing would follow its predictions, which change with the view.
 """
+RECALLED_GAIN = 4.0
+"""Factor of the weight of a recalled color, relative to that of the propagated color. What returns
+should have the color that it had, which was shown longer than any color of a fast motion."""
+FULL_DURATION = 8
+"""Number of frames since the last key frame from which a prediction has its full weight. In a fast
+motion key frames are close together, and each would count as much as one of a calm shot."""
+MIN_DURATION_WEIGHT = 0.3
+"""Minimum weight of a prediction soon after the last key frame. With less, hardly anything of a
+fast motion would be covered, and most key frames would be predicted twice."""
 SMOOTHING_FRAMES = 6.0
 """Time constant, in frames, of the exponential smoothing between key frames. It hides the
 differences between predictions where key frames are close together."""
@@ -195,7 +204,7 @@ class Propagator(Generic[T]):
         for interval in itertools.chain(intervals, itertools.repeat(None)):
             if interval is not None:
                 predict = self._prepare(interval.keyframe.item)
-                prediction = self._upsample_prediction(interval.keyframe, predict(None))
+                prediction = self._upsample_prediction(interval, predict(None))
                 pending.append(_PendingKeyframe(interval, predict, prediction))
                 if len(pending) <= LOOKAHEAD:
                     continue
@@ -206,15 +215,16 @@ class Propagator(Generic[T]):
             previous = current
 
     def _upsample_prediction(
-        self, keyframe: FlowFrame[T], prediction: KeyframePrediction
+        self, interval: KeyframeInterval[T], prediction: KeyframePrediction
     ) -> Estimate:
         """Upsample the prediction of a key frame to the flow grid."""
         ab, confidence = prediction
-        luma = keyframe.flow_input.luma
+        luma = interval.keyframe.flow_input.luma
         color = np.empty((*luma.shape, 3), np.float32)
         color[..., 0], color[..., 1] = self._upsample(ab, luma, luma)
         color[..., 2] = resize_linear(confidence, luma.shape)
-        weight = np.maximum(_contrast_weight(keyframe) * color[..., 2], MIN_WEIGHT)
+        factor = _contrast_weight(interval.keyframe) * _duration_weight(interval)
+        weight = np.maximum(factor * color[..., 2], MIN_WEIGHT)
         return Estimate(color, weight)
 
     def _finish_first(
@@ -256,7 +266,7 @@ class Propagator(Generic[T]):
         """Give a key frame with new parts the color of a remembered key frame that shows them.
 
         Other pixels get it too where it has a higher weight than the propagated color, which may
-        come from the frames of a fast motion.
+        come from the frames of a fast motion; see `RECALLED_GAIN`.
         """
         if keyframe.is_outlier:
             return warped
@@ -266,7 +276,7 @@ class Propagator(Generic[T]):
             return warped
         remembered, chain = found
         recalled = warp(Estimate(remembered.color, remembered.weight), chain)
-        is_better = recalled.weight > warped.weight
+        is_better = np.float32(RECALLED_GAIN) * recalled.weight > warped.weight
         color = np.where(is_better[..., None], recalled.color, warped.color)
         return Estimate(color, np.maximum(recalled.weight, warped.weight))
 
@@ -284,7 +294,7 @@ class Propagator(Generic[T]):
         ab = np.ascontiguousarray(warped.color[..., :2].transpose(2, 0, 1))
         density = (HINT_DENSITY * coverage * ~is_new).astype(np.float32)
         hints = HintArrays(ab[None], density[None])
-        hinted = self._upsample_prediction(pending.interval.keyframe, pending.predict(hints))
+        hinted = self._upsample_prediction(pending.interval, pending.predict(hints))
         share = smoothstep(1 - coverage, *NEW_COVERAGE_LIMITS)[..., None]
         color = pending.prediction.color + share * (hinted.color - pending.prediction.color)
         return Estimate(color, pending.prediction.weight)
@@ -295,6 +305,13 @@ def _contrast_weight(frame: FlowFrame[T]) -> float:
     if frame.is_outlier:
         return 0.0
     return min(float(frame.flow_input.luma.std()) / FULL_CONTRAST, 1.0)
+
+
+def _duration_weight(interval: KeyframeInterval[T]) -> float:
+    """Return the weight of a prediction by the time since the last key frame, 0 to 1."""
+    if interval.previous_to_keyframe is None:
+        return 1.0
+    return min(max(len(interval.frames) / FULL_DURATION, MIN_DURATION_WEIGHT), 1.0)
 
 
 def _collect_future(pending: deque[_PendingKeyframe[T]]) -> Estimate | None:
