@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
@@ -29,6 +30,23 @@ def test_summaries_are_those_of_the_commands() -> None:
     group = typer.main.get_command(cli.app)
     for name, summary in group.summaries.items():
         assert group.commands[name].help.split("\n\n")[0].replace("\n", " ").strip() == summary
+
+
+def test_an_interruption_during_the_start_prints_no_traceback() -> None:
+    code = """
+import os, signal, sys
+
+class Interruption:
+    def find_spec(self, name, *more):
+        if name == "typer":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interruption())
+from vidcolor.__main__ import main
+main()
+"""
+    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, b"")
 
 
 @pytest.mark.slow

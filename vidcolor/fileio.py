@@ -194,6 +194,16 @@ def compute_source_digest(paths: Sequence[Path]) -> str:
     return digest.hexdigest()[:32]
 
 
+def compute_content_digest(path: Path) -> str:
+    """Return a digest of all bytes of a file: 32 hex digits.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:32]
+
+
 def check_confidence_target(path: Path, source: Path, target: Path, force: bool) -> None:
     """Check the target of a confidence map, which must not be the target of the result.
 

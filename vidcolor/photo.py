@@ -20,6 +20,7 @@ from vidcolor.fileio import (
     check_inputs_not_overwritten,
     check_source,
     check_target,
+    compute_content_digest,
     compute_source_digest,
 )
 from vidcolor.hints.hint_set import HintSet, enforce_discs
@@ -193,10 +194,13 @@ def _is_bilevel(still: Still) -> bool:
 
 def _describe_source(provenance: Provenance, source: Path, damaged: bool) -> Provenance:
     assert provenance.settings is not None
-    digest = compute_source_digest([source])
-    return replace(
-        provenance, settings=replace(provenance.settings, source=digest, damaged=damaged)
+    settings = replace(
+        provenance.settings,
+        source=compute_source_digest([source]),
+        content=compute_content_digest(source),
+        damaged=damaged,
     )
+    return replace(provenance, settings=settings)
 
 
 def predict_still(

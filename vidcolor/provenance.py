@@ -66,6 +66,8 @@ class Settings:
     """First digits of the SHA-256 of the weights."""
     source: str | None = None
     """Digest of the source; see `fileio.compute_source_digest`."""
+    content: str | None = None
+    """Digest of all bytes of the source, if it is one file."""
     num_frames: int | None = None
     """Number of images, if the result is an image sequence."""
     shots: str | None = None

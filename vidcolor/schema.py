@@ -17,7 +17,7 @@ from vidcolor.errors import InputError, UsageError
 from vidcolor.fileio import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from pydantic_core import ErrorDetails
@@ -185,18 +185,26 @@ def suggest(name: str, choices: Sequence[str]) -> str:
 
 
 def read_rows(
-    path: Path, description: str, key: str, example: str, other_keys: Sequence[str] = ()
+    path: Path,
+    description: str,
+    key: str,
+    example: str,
+    other_keys: Sequence[str] = (),
+    decimal_columns: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """Read the rows of a table that a person has written, not yet validated.
 
     Args:
         path: CSV with a header if the suffix is ``.csv`` or ``.tsv``; otherwise a JSON list of
             objects, or an object with ``"version": 1`` and this list. Empty cells and null are
-            omitted. Cells are separated by commas, semicolons or tabs.
+            omitted. Cells are separated by commas, semicolons or tabs. The names of columns are
+            returned in lower case, with an underscore for a space or hyphen.
         description: kind of file for messages, for example ``a hint file``.
         key: key of the list in a JSON object, for example ``hints``.
         example: a valid row as JSON, for messages.
         other_keys: keys of a JSON object besides ``version`` and `key`, which are not read.
+        decimal_columns: columns of decimal numbers, in which a decimal comma is replaced if commas
+            do not separate the cells.
 
     Raises:
         InputError: the file cannot be read, or is not valid CSV or JSON.
@@ -204,7 +212,7 @@ def read_rows(
     """
     text = read_text(path, description)
     if path.suffix.lower() in _TABLE_SUFFIXES:
-        return list(_read_csv_rows(path, text))
+        return list(_read_csv_rows(path, text, decimal_columns))
     try:
         document = json.loads(text, object_pairs_hook=_make_object)
     except (ValueError, RecursionError) as error:
@@ -234,13 +242,16 @@ def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _read_csv_rows(path: Path, text: str) -> Iterable[dict[str, str]]:
+def _read_csv_rows(
+    path: Path, text: str, decimal_columns: Collection[str]
+) -> Iterable[dict[str, str]]:
     named = _DELIMITER_LINE.match(text)
     text = text[named.end() :] if named else text
     delimiter = named[1] if named else max(_DELIMITERS, key=text.partition("\n")[0].count)
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
-        columns = [column.strip() for column in next(reader, [])]
+        names = [column.strip() for column in next(reader, [])]
+        columns = [re.sub(r"[\s-]", "_", name.lower()) for name in names]
         for column in columns:
             if column and columns.count(column) > 1:
                 raise UsageError(f"{path}: the column {column!r} is given twice; remove one")
@@ -256,7 +267,10 @@ def _read_csv_rows(path: Path, text: str) -> Iterable[dict[str, str]]:
                     f"{path}: line {reader.line_num} has more cells than the header; quote values "
                     f"that contain {delimiter!r}"
                 )
-            if any(values):
-                yield {k: v for k, v in zip(columns, values, strict=False) if v}
+            row = {k: v for k, v in zip(columns, values, strict=False) if v}
+            if delimiter != ",":
+                row |= {k: row[k].replace(",", ".") for k in row.keys() & decimal_columns}
+            if row:
+                yield row
     except csv.Error as error:
         raise InputError(f"{path}: not valid CSV: {error}") from None

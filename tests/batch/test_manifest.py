@@ -57,6 +57,13 @@ def test_both_spellings_of_gray_from_are_accepted(reels: Path, column: str) -> N
     assert task.options.gray_from == "red"
 
 
+def test_csv_rows_of_a_locale_with_decimal_comma_are_read(reels: Path) -> None:
+    text = "Input;Gray From;SATURATION;Start;Encoder-Option\nmill.mkv;red;0,5;0:01,5;x=1,2\n"
+    (task,) = read_job_list(write(reels, text), None, ColorizeOptions())
+    assert (task.options.gray_from, task.options.saturation) == ("red", 0.5)
+    assert (task.options.start, task.options.encoder_options) == (Fraction(3, 2), (("x", "1,2"),))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -85,7 +92,7 @@ def test_both_spellings_of_gray_from_are_accepted(reels: Path, column: str) -> N
         ),
         ("input\n", "contains no rows"),
         (f"input,gray-from,{BRITISH}\nmill.mkv,red,blue\n", "row 1: gray-from is given twice"),
-        ("input,gray-from,Gray_From\nmill.mkv,red,blue\n", "row 1: a column is given twice"),
+        ("input,gray-from,Gray_From\nmill.mkv,red,blue\n", "the column 'gray_from' is given twice"),
     ],
 )
 def test_invalid_rows_are_refused_with_their_number(reels: Path, text: str, message: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.helpers.clips import ClipMaker
 from tests.helpers.flat import FlatGenerator
+from vidcolor import fileio
 from vidcolor.batch.discover import Task, discover
 from vidcolor.batch.manifest import read_job_list
 from vidcolor.batch.runner import TaskResult, run_tasks
@@ -74,6 +75,7 @@ def test_finished_film_is_skipped_in_every_container(
 ) -> None:
     source, target = clip("mkv", frames=3), f"out.{suffix}"
     assert run(flat, source, target).error is None
+    os.utime(target, (1, 1))  # as if the source had been copied later
     assert run(flat, source, target).skipped
     changed = run(flat, source, target, saturation=0.5, mark=True)
     assert "--saturation (was 1.0, is 0.5); --mark (was False, is True)" in str(changed.error)
@@ -105,8 +107,44 @@ def test_changes_of_source_model_and_files_are_named(flat: Colorizer) -> None:
     assert "the model" in str(run(other, source, "out.png", hints=hints).error)
     another = write_photo("b.png", 90)
     assert "made: the source;" in str(run(flat, another, "out.png", hints=hints).error)
-    os.utime(source, (2**31, 2**31))
-    assert "newer than the result" in str(run(flat, source, "out.png", hints=hints).error)
+
+
+def test_source_with_another_date_is_unchanged(
+    flat: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The digest of the source covers the ends of a large file only."""
+    monkeypatch.setattr(fileio, "_DIGEST_BYTES", 64)
+    photo = write_photo("a.bmp")
+    assert run(flat, photo, "out.png").error is None
+    os.utime(photo, (2**31, 2**31))
+    assert run(flat, photo, "out.png").skipped
+    with photo.open("r+b") as file:
+        file.seek(photo.stat().st_size // 2)
+        file.write(bytes(8))
+    os.utime(photo, (2**31, 2**31))
+    assert "made: the source;" in str(run(flat, photo, "out.png").error)
+
+
+def test_image_of_a_sequence_that_is_newer_is_named(flat: Colorizer) -> None:
+    for number in (1, 2, 3):
+        write_photo(f"s/s_{number}.png")
+    assert run(flat, Path("s"), "a_%d.png").error is None
+    os.utime("s/s_2.png", (2**31, 2**31))
+    assert "newer than the result" in str(run(flat, Path("s"), "a_%d.png").error)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "mxf", "png", "jpg", "jp2", "dpx", "exr"])
+def test_truncated_result_is_named(flat: Colorizer, clip: ClipMaker, suffix: str) -> None:
+    target = Path(f"out.{suffix}")
+    is_film = suffix in ("mp4", "mkv", "mxf")
+    source = clip("mkv", frames=3) if is_film else Path("a.png")
+    if not is_film:
+        cv2.imwrite("a.png", np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8))
+        os.utime(source, (1, 1))
+    assert run(flat, source, str(target)).error is None
+    data = target.read_bytes()
+    target.write_bytes(data[: len(data) * 9 // 10])
+    assert f"the result (out.{suffix} is truncated)" in str(run(flat, source, str(target)).error)
 
 
 def test_changes_of_references_are_named(flat: Colorizer, clip: ClipMaker) -> None:

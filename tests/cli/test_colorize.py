@@ -129,11 +129,14 @@ def test_folder_structure_is_kept_and_bad_files_do_not_stop_the_run(
     assert forced.out[-1].startswith("4 done, 0 skipped, 0 failed")
 
 
-def test_source_that_is_newer_than_its_result_is_not_skipped(vidcolor: Vidcolor) -> None:
+def test_source_that_has_changed_is_not_skipped(vidcolor: Vidcolor) -> None:
     source = photo("album/a.png")
     assert vidcolor("colorize", "album").code == 0
-    target = Path("album-color/a.png")
-    os.utime(source, (target.stat().st_mtime + 10,) * 2)
+    newer = (Path("album-color/a.png").stat().st_mtime + 10,) * 2
+    os.utime(source, newer)
+    assert "already done" in vidcolor("colorize", "album").out[-1]
+    photo("album/a.png", seed=1)
+    os.utime(source, newer)
     assert "already exists" in vidcolor("colorize", "album").err[0]
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.helpers.cli_runs import Run
+    from tests.helpers.clips import ClipMaker
 
     Vidcolor = Callable[..., Run]
 
@@ -142,6 +143,19 @@ def test_fault_is_one_line_and_changes_nothing(
     assert len(run.err) == 1
     assert message in run.err[0]
     assert PROJECT.read_text() == before
+
+
+def test_list_of_shots_of_a_variable_frame_rate_has_a_warning(
+    vidcolor: Vidcolor, clip: ClipMaker
+) -> None:
+    film = clip("mkv", vf="setpts='(N+if(gt(N,5),9,0))/25/TB'")
+    Path("vfr.mkv").write_bytes(film.read_bytes())
+    assert vidcolor("project", "new", "vfr.mkv").code == 0
+    for name, count in (("vfr.edl", 1), ("vfr.csv", 0)):
+        run = vidcolor("project", "shots", "vfr.vidcolor.json", "-o", name)
+        assert run.code == 0
+        assert len(run.err) == count
+        assert all("vfr.edl: counts frames" in line for line in run.err)
 
 
 def test_missing_project_leaves_nothing_behind(vidcolor: Vidcolor, tmp_path: Path) -> None:

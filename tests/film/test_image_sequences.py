@@ -14,6 +14,8 @@ import pytest
 from tests.helpers.checks import read_film
 from vidcolor import ColorizeOptions, VidcolorError, colorize_film, colorize_sequence
 from vidcolor.errors import InputError, UsageError
+from vidcolor.media.sequence import find_sequence
+from vidcolor.media.sequence_reader import probe_sequence
 from vidcolor.media.stills.dpx import encode_dpx_file
 from vidcolor.media.stills.exr import encode_exr_file, srgb_decode
 from vidcolor.media.stills.registry import read_still, read_still_recipe
@@ -272,6 +274,23 @@ def test_dpx_header_sets_aspect_ratio_and_timecode_of_the_film(
     properties = read_film(tmp_path / "a.mov").properties
     assert properties["sar"] == 2
     assert properties["timecode"] == "01:02:03:04"
+
+
+@pytest.mark.parametrize(("suffix", "is_kept"), [(".dpx", True), (".exr", True), (".png", False)])
+def test_images_of_a_film_keep_its_pixel_aspect_or_name_it(
+    flat: Colorizer, clip: ClipMaker, tmp_path: Path, suffix: str, is_kept: bool
+) -> None:
+    source = clip("mov", "prores_ks", "yuv422p10le", vf="setsar=64/45", frames=2)
+    images = tmp_path / f"out_%d{suffix}"
+    result = colorize_film(source, images, colorizer=flat)
+    sequence = probe_sequence(find_sequence(images), None)
+    assert sequence.video.sample_aspect_ratio == (Fraction(64, 45) if is_kept else None)
+    assert any("a pixel aspect ratio of 64:45" in w for w in result.warnings) != is_kept
+    again = colorize_sequence(images, tmp_path / "again_%d.dpx", colorizer=flat)
+    assert read_still(tmp_path / "again_1.dpx").metadata.pixel_aspect == (
+        Fraction(64, 45) if is_kept else None
+    )
+    assert again.num_frames == 2
 
 
 def test_openexr_keeps_attributes_and_names_its_recipe(flat: Colorizer, tmp_path: Path) -> None:

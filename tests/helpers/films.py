@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -55,8 +56,8 @@ def write_gray(path: Path, frames: Iterable[Uint8Array], rate: int = 25) -> Path
 def read_reel(first: int, count: int, size: tuple[int, int] = (160, 120)) -> list[Uint8Array]:
     """Return frames of the sample reel, reduced to `size` (width, height)."""
     video = probe(REEL).video
-    frames = VideoReader(REEL, video).frames()
-    unit = (video.coding.luma_to_unit(f.luma) for f in frames if first <= f.index < first + count)
+    frames = itertools.islice(VideoReader(REEL, video).frames(), first, first + count)
+    unit = (video.coding.luma_to_unit(f.luma) for f in frames)
     small = (cv2.resize(u, size, interpolation=cv2.INTER_AREA) for u in unit)
     return [np.rint(255 * s).astype(np.uint8) for s in small]
 

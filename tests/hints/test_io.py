@@ -49,6 +49,9 @@ def test_csv_rows_are_read(tmp_path: Path) -> None:
     first, second = read_hints(write_hints(tmp_path, text, "h.csv"))
     assert (first.x, first.radius, first.in_fractions) == (812, None, False)
     assert (second.color, second.radius, second.in_fractions) == ("neutral", 0.1, True)
+    text = "X;Y; Color ;Time\n12,5%;50%;Teal;1:30,5\n"
+    (hint,) = read_hints(write_hints(tmp_path, text, "h.csv"))
+    assert (hint.x, hint.y, hint.time) == (0.125, 0.5, Fraction(181, 2))
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,42 @@ def test_a_small_part_that_appears_away_from_the_object_is_removed() -> None:
     assert run.found(0) == list(range(5))
 
 
+@pytest.mark.parametrize(
+    ("hinted", "left", "is_kept"),
+    [
+        ({0: place(0)}, 24, False),
+        ({0: place(0)}, 12, True),  # near the object
+        ({0: place(0), 1: place(0)}, 24, True),  # clicks in two frames may mean two things
+    ],
+)
+def test_a_large_part_far_from_the_object_is_another_thing(
+    hinted: dict[int, tuple[HintDisc, ...]], left: int, is_kept: bool
+) -> None:
+    other = np.zeros(SIZE, np.float32)
+    other[:12, left : left + 6] = 1
+
+    def shows(frame: int, number: int) -> FloatArray:
+        return np.float32(1) - other * (frame < 2)
+
+    run = track(4, hinted, shows, lambda number: np.maximum(band_mask(number), other))
+    masks = [run.masks[n][0][2, left // 2 + 1] for n in range(4)]
+    assert masks == [0, 0, is_kept, is_kept]
+
+
+def test_all_parts_of_two_things_of_one_color_are_tracked() -> None:
+    hints = place_hints(
+        [Hint(x=x, y=8, radius=1, color=COLORS[0], name="flag") for x in (4, 28)], SIZE
+    )
+    both = band_mask(0) + band_mask(3)
+    run = track(
+        4,
+        {0: hints},
+        lambda frame, number: np.float32(1) - band_mask(3) * (frame == 1),
+        lambda number: both,
+    )
+    assert [run.masks[n][0][4, 14] for n in range(4)] == [1, 0, 1, 1], "one of them returns"
+
+
 def test_an_object_that_leaves_is_lost_up_to_the_last_frame_of_the_shot() -> None:
     run = track(4, {0: place(1), 1: place(0)}, lambda frame, number: number == 0 or frame < 2)
     shot = range(FIRST, FIRST + 3 * STEP + 2)

@@ -13,6 +13,7 @@ from vidcolor.hints.discs import HintDisc, place_hints
 from vidcolor.hints.objects import (
     MAX_NEGATIVE,
     VARIATION,
+    find_alphas,
     group_discs,
     make_points,
     paint_objects,
@@ -101,6 +102,45 @@ def test_clicks_of_one_color_may_lie_on_separate_objects() -> None:
     both = disc_mask(SIZE, 12, 20, 8) | disc_mask(SIZE, 48, 20, 8)
     assert np.array_equal(masks[0], both & ~disc_mask(SIZE, 18, 20, 8))
     assert np.array_equal(masks[1], disc_mask(SIZE, 48, 20, 8))
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        ([(0.2, 0.5)], [True, False, False]),
+        ([(0.8, 0.1)], [False, True, False]),  # on the faint edge
+        ([(0.2, 0.5), (0.8, 0.5)], [True, True, False]),
+        ([(0.36, 0.5)], [True, False, False]),  # beside the nearest part
+    ],
+)
+def test_parts_of_a_mask_without_a_click_are_removed(
+    places: list[tuple[float, float]], expected: list[bool]
+) -> None:
+    mask = np.zeros(SIZE, np.float32)
+    mask[5:35, 5:20] = mask[5:35, 40:55] = 1
+    mask[2:5, 40:55] = 0.3
+    mask[:4, :3] = 0.9
+
+    class Segmentation:
+        def segment_clicks(self, image: object, objects: Sequence[Points]) -> FloatArray:
+            return np.stack([mask] * len(objects))
+
+    segmentation: Any = Segmentation()
+    image: Any = None
+    (result,) = segment_clicks(segmentation, image, [Points(places)])
+    assert [result[20, 12] > 0, result[20, 47] > 0, result[1, 1] > 0] == expected
+    assert result[3, 47] == pytest.approx(0.3 * expected[1]), "a faint edge belongs to its part"
+
+
+def test_the_most_probable_object_gets_the_pixel_unless_the_colors_are_similar() -> None:
+    discs = place((1, 1, "teal"), (2, 2, "keep"), (3, 3, "#057f80"))
+    masks = np.array([0.9, 0.6, 0.2], np.float32)[:, None, None] * np.ones((1, 2, 2), np.float32)
+    alphas = find_alphas(group_discs(discs), masks, (0.1, 0.5))[:, 0, 0]
+    assert alphas[0] == 1
+    assert alphas[1] == pytest.approx(1.5 / 9), "the ratio of the odds"
+    assert alphas[2] == pytest.approx(0.25 / 1.5 * 0.15625), "the similar color does not compete"
+    equal = find_alphas(group_discs(discs), masks[:1].repeat(3, axis=0), (0.1, 0.5))
+    assert equal.min() == 1
 
 
 def make_masks(*columns: slice) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 from fractions import Fraction
 
@@ -124,16 +125,67 @@ def test_packets_without_data_repeat_the_previous_frame(clip):
     assert damage.describe() == []
 
 
+def write_element(name: str, content: bytes) -> bytes:
+    """Return an element of EBML (RFC 8794); `name` is its ID in hex digits."""
+    return bytes.fromhex(name) + struct.pack(">Q", 1 << 56 | len(content)) + content
+
+
+def copy_to_matroska(source, target, size):
+    """Copy the video of an AVI file as old versions of mkvmerge do, with its FourCC and its DTS."""
+    frames = []
+    with av.open(str(source)) as film:
+        for packet in film.demux(film.streams.video[0]):
+            time_ms = round((packet.dts or 0) * 40)
+            block = b"\x81" + struct.pack(">hB", time_ms, 0x80 * packet.is_keyframe)
+            frames.append(write_element("a3", block + bytes(packet)) if packet.size else b"")
+    bitmap = struct.pack("<IiiHH4s20x", 40, *size, 1, 24, b"XVID")
+    sides = zip(("b0", "ba"), size, strict=True)
+    video = b"".join(write_element(name, struct.pack(">H", side)) for name, side in sides)
+    track = {
+        "d7": b"\1", "73c5": b"\1", "83": b"\1", "86": b"V_MS/VFW/FOURCC", "63a2": bitmap,
+        "23e383": struct.pack(">I", 40_000_000), "e0": video,
+    }  # fmt: skip
+    entry = write_element("ae", b"".join(map(write_element, track, track.values())))
+    cluster = write_element("1f43b675", write_element("e7", b"\0") + b"".join(frames))
+    content = write_element("1654ae6b", entry) + cluster
+    header = write_element("1a45dfa3", write_element("4282", b"matroska"))
+    target.write_bytes(header + write_element("18538067", content))
+
+
 @pytest.mark.parametrize(
-    ("codec", "options"),
-    [("libx264", ("-bf", "3", "-x264-params", "b-pyramid=2")), ("mpeg4", ("-bf", "2"))],
+    ("suffix", "codec", "options"),
+    [
+        ("avi", "libx264", ("-bf", "3", "-x264-params", "b-pyramid=2")),
+        ("avi", "mpeg4", ("-bf", "2")),
+        ("mkv", "mpeg4", ("-bf", "2")),
+        ("gxf", "mpeg2video", ("-bf", "2")),
+    ],
 )
-def test_frames_of_avi_with_b_frames_have_a_constant_duration(clip, codec, options):
-    """AVI stores no PTS. The DTS are in the order of the output frames."""
-    path = clip("avi", codec, "yuv420p", *options, rate=25, frames=20)
+def test_frames_of_formats_without_pts_begin_at_zero(clip, tmp_path, suffix, codec, options):
+    """The DTS are in the order of the output frames, but a decoder with B-frames is late."""
+    size = (720, 576) if suffix == "gxf" else (96, 64)
+    path = clip("avi" if suffix == "mkv" else suffix, codec, "yuv420p", *options, "-g", "4",
+                rate=25, frames=6, size=size)  # fmt: skip
+    if suffix == "mkv":
+        copy_to_matroska(path, tmp_path / "a.mkv", size)
+        path = tmp_path / "a.mkv"
+    if suffix == "gxf":  # FFmpeg's demuxer returns EPERM at most ends
+        data = path.read_bytes() + bytes(16)
+        path = tmp_path / "a.gxf"
+        path.write_bytes(data)
     frames, damage = read_frames(path)
     assert damage.describe() == []
-    assert np.diff([f.pts for f in frames]).tolist() == [1] * 19
+    assert [f.pts * f.av_frame.time_base for f in frames] == [Fraction(n, 25) for n in range(6)]
+    trimmed = VideoReader(path, probe(path).video, start_s=Fraction(4, 25)).frames()
+    assert [f.pts for f in trimmed] == [f.pts for f in frames[4:]]
+
+
+def test_cut_at_a_keyframe_of_avi_keeps_its_start(clip, tmp_path):
+    """The B-frames before the first I-frame in the order of display cannot be decoded."""
+    path = clip("avi", "mpeg4", "yuv420p", "-bf", "2", "-g", "6", rate=25, frames=20)
+    ffmpeg("-ss", "0.3", "-i", str(path), "-c", "copy", str(tmp_path / "cut.avi"))
+    frames, _ = read_frames(tmp_path / "cut.avi")
+    assert [f.pts for f in frames[:3]] == [2, 3, 4]
 
 
 @pytest.mark.parametrize(("suffix", "codec"), [("m2v", "mpeg2video"), ("m1v", "mpeg1video")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import pytest
@@ -12,7 +13,13 @@ import pytest
 from tests.helpers.checks import read_film
 from vidcolor.errors import InputError
 from vidcolor.media.clocks import CLOCK_PERIOD_S, DiscontinuityCorrector
-from vidcolor.media.demux import MAX_CONSECUTIVE_ERRORS, DamageReport, demux_packets, open_input
+from vidcolor.media.demux import (
+    MAX_CONSECUTIVE_ERRORS,
+    DamageReport,
+    demux_packets,
+    find_origin_s,
+    open_input,
+)
 from vidcolor.media.packets import PacketMuxer, watch_audio
 
 TONE = ("-f", "lavfi", "-t", "1.6", "-i", "sine=440:r=48000")
@@ -246,6 +253,18 @@ def test_change_of_an_audio_codec_is_named(clip, colored, tmp_path, codecs, fail
     if fails:
         with pytest.raises(InputError, match="or the codec changes; use --sound pcm or drop"):
             colored(joined, "mp4")
+
+
+@pytest.mark.parametrize(("audio_s", "origin_s"), [(70, 70), (0, 71)])
+def test_origin_is_the_start_of_the_recording_of_the_video(audio_s, origin_s):
+    """Audio that begins up to a minute before the video has the same clock."""
+    streams = [
+        SimpleNamespace(type=kind, start_time=start, time_base=Fraction(1))
+        for kind, start in (("video", 82 if audio_s else 71), ("audio", audio_s))
+    ]
+    film = SimpleNamespace(streams=streams, start_time=min(s.start_time for s in streams) * 10**6)
+    film.format = SimpleNamespace(flags=av.format.Flags.ts_discont.value, name="mpegts")
+    assert find_origin_s(film) == origin_s
 
 
 class FussyTarget:

@@ -45,8 +45,12 @@ def test_tiffs_are_frames_if_successive_ones_are_similar(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("suffix", [".dpx", ".exr"])
 def test_numbered_dpx_and_exr_are_frames(tmp_path: Path, suffix: str) -> None:
-    paths = [tmp_path / f"{name}{suffix}" for name in ("b_1", "b_2", "c9", "c10", "d_1", "e")]
+    names = ("b_1", "b_2", "c9", "c10", "d_1", "e", "f (1)", "f (2)", "0_4k", "1_4k", "g1_h1")
+    paths = [tmp_path / f"{name}{suffix}" for name in names]
+    paths[1] = paths[1].with_suffix(suffix.upper())
     assert find_film_scans(paths) == {
         tmp_path / f"b_%d{suffix}": paths[:2],
         tmp_path / f"c%d{suffix}": paths[2:4],
+        tmp_path / f"f (%d){suffix}": paths[6:8],
+        tmp_path / f"%d_4k{suffix}": paths[8:10],
     }

@@ -167,6 +167,18 @@ def test_film_scans_have_square_pixels_with_every_compression(tmp_path):
     assert rgb.shape == (16, 48, 3) and np.all(rgb == 255)
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_the_intact_part_of_a_damaged_image_is_read_on_request(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    noise = np.random.default_rng(0).integers(90, 110, (64, 64), np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match="check that the file is complete"):
+        read_image_rgb(path)
+    rgb = read_image_rgb(path, allow_damaged=True)
+    assert rgb.shape == (64, 64, 3) and np.abs(rgb[:8].astype(int) - 100).max() < 30
+
+
 def test_unreadable_image_is_rejected_with_one_line(tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\n but no image data")

@@ -42,6 +42,32 @@ def test_another_orientation_within_a_sequence_is_refused(tmp_path: Path) -> Non
         list(SequenceReader(sequence, video).frames())
 
 
+SEQUENCES = [
+    (("img (9).png", "img (10).png"), "img (%d).png", (9, 10)),
+    (("a1.dpx", "a2.DPX"), "a%d.DPX", (1, 2)),
+    (("a_08_4k.png", "a_09_4k.png"), "a_%02d_4k.png", (8, 9)),
+    (("1_a1.png", "1_a2.png", "notes.png"), "1_a%d.png", (1, 2)),
+]
+"""Names in a folder, their pattern, and the frame numbers."""
+
+
+@pytest.mark.parametrize(("names", "pattern", "numbers"), SEQUENCES)
+def test_numbers_are_found_in_names(
+    tmp_path: Path, names: tuple[str, ...], pattern: str, numbers: tuple[int, ...]
+) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    for source in (tmp_path, tmp_path / pattern):
+        assert tuple(find_sequence(source).files) == numbers
+
+
+def test_times_are_no_frame_numbers(tmp_path: Path) -> None:
+    for time in (1700000000123456789, 1700000000165123456):
+        (tmp_path / f"{time}.png").touch()
+    with pytest.raises(InputError, match="with times instead of frame numbers; rename"):
+        find_sequence(tmp_path)
+
+
 CREATOR, PROJECT, PREFIX = 160, 260, 1670
 """Offsets of fields of a DPX header: the software, the project, and the keycode of the film."""
 

@@ -102,6 +102,25 @@ def test_timecode_of_a_recording_that_begins_within_a_gop(
     assert len(film.after.frames) == 6
 
 
+@pytest.mark.parametrize(
+    ("rate", "frames", "expected"),
+    [
+        (Fraction(25), "\x12", "10:56:34:12"),
+        (Fraction(30000, 1001), "\x52", "10:56:34;12"),
+        (Fraction(50), "\x12", "10:56:34:24"),
+        (Fraction(25), "\x7f", None),
+    ],
+)
+def test_timecode_of_avchd_cameras(
+    clip: ClipMaker, rate: Fraction, frames: str, expected: str | None
+) -> None:
+    """They write it in packs of DV in user data: here, another pack is before the timecode."""
+    packs = f"MDPM\2\x70abcd\x13{frames}\x34\x56\x10"
+    data = f"h264_metadata=sei_user_data=17ee8c60-f84d-11d9-8cd6-0800200c9a66+{packs}"
+    path = clip("mts", "libx264", "yuv420p", "-f", "mpegts", "-bsf:v", data, rate=rate, frames=9)
+    assert probe(path).video.timecode == expected
+
+
 def test_timecode_of_gop_headers_with_pulldown_is_ignored(clip: ClipMaker, tmp_path: Path) -> None:
     """It counts 30 frames per second, of which the film has 24."""
     source = clip("m2v", "mpeg2video", "yuv420p", "-gop_timecode", "10:00:00:00", rate=Fraction(24))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 
 import av
 import pytest
+
+from vidcolor.media.containers import CONTAINERS
+from vidcolor.media.probe import probe
+from vidcolor.media.stream_plan import plan_streams
 
 
 @pytest.mark.slow
@@ -110,7 +115,25 @@ def test_telemetry_beside_chapters_is_named_in_a_warning(rich, colored, tmp_path
     film = colored(telemetry, suffix)
     assert film.after.chapters == film.before.chapters != []
     (warning,) = (w for w in film.result.warnings if w.startswith("not kept: data stream"))
-    assert "bin_data data cannot be copied (SubtitleHandler)" in warning
+    assert "gpmd data cannot be copied (SubtitleHandler)" in warning
+
+
+@pytest.mark.parametrize(("rate", "frame"), [(Fraction(25), 12), (Fraction(50), 24)])
+def test_camera_data_with_a_timecode_is_named(clip, tmp_path, rate, frame):
+    """FFmpeg reads the timecode in the rtmd tracks of Sony cameras, which have other data, too."""
+    timecode = clip("mov", "mpeg4", "yuv420p", "-timecode", "01:00:00:00", rate=rate, frames=2)
+    camera = tmp_path / "camera.mov"
+    data = timecode.read_bytes()
+    at = data.rindex(b"stsd")
+    data = data[:at] + data[at:].replace(b"tmcd", b"rtmd", 1)
+    data = bytearray(data.replace(b"mhlrtmcd", b"mhlrmeta") + bytes(13) + bytes((1, 2, 3, 0, 12)))
+    struct.pack_into(">I", data, data.rindex(b"stco") + 12, len(data) - 18)
+    camera.write_bytes(data)
+    for path, is_kept in ((timecode, True), (camera, False)):
+        (decision,) = plan_streams(path, CONTAINERS["mov"])
+        assert decision.kept == is_kept
+    assert decision.note == "rtmd data cannot be copied (TimeCodeHandler)"
+    assert probe(camera).video.timecode == f"01:02:03:{frame}"
 
 
 @pytest.mark.slow

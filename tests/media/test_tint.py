@@ -30,7 +30,13 @@ def test_a_silent_film_with_scenes_in_different_hues_is_tinted(clip: ClipMaker) 
     assert probe(film).video.tint == "tinted"
 
 
-def test_a_short_clip_in_color_that_begins_black_is_in_color(clip: ClipMaker) -> None:
-    color = "geq=lum='if(lt(N,9),16,lum(X,Y))':cb='if(lt(N,9),128,64+X)':cr='if(lt(N,9),128,192-X)'"
-    film = clip("mp4", "libx264", "yuv444p", "-g", "999", frames=40, vf=f"format=yuv444p,{color}")
+@pytest.mark.parametrize("container", ["mp4", "mkv"])
+@pytest.mark.parametrize("start", ["16", "lum(X,Y)"], ids=["black", "gray"])
+def test_a_short_clip_in_color_that_begins_without_is_in_color(
+    clip: ClipMaker, container: str, start: str
+) -> None:
+    luma = f"'if(lt(N,9),{start},lum(X,Y))'"
+    color = f"geq=lum={luma}:cb='if(lt(N,9),128,64+X)':cr='if(lt(N,9),128,192-X)'"
+    codec = ("libx264", "yuv444p", "-g", "999")
+    film = clip(container, *codec, frames=40, vf=f"format=yuv444p,{color}")
     assert probe(film).video.tint == "color"

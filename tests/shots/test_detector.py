@@ -66,6 +66,29 @@ def test_cuts_start_at_the_first_frame_of_the_next_shot(wear: Wear) -> None:
     assert detect_starts(wear(film)) == expected
 
 
+def make_faint_frames(kind: str, count: int) -> list[FrameArray]:
+    """Return dark frames with grain and a text of low contrast, or with dust."""
+    rng, frames = np.random.default_rng(0), list[FrameArray]()
+    for _ in range(count):
+        frame = rng.normal(0.06, 0.02, (144, 192))
+        if kind == "text":
+            frame[60:80, 40:150:8] += 0.4
+        for x, y in rng.integers(0, 130, (6 if kind == "dust" else 0, 2)):
+            frame[y : y + 4, x : x + 4] = 0.7
+        frames.append(np.clip(frame, 0, 1))
+    return frames
+
+
+@pytest.mark.parametrize(
+    ("kind", "starts"),
+    [("text", [Start("cut", 20), Start("cut", 50)]), ("dust", [Start("fade", 35)])],
+)
+def test_cuts_to_a_faint_title_card_are_found(kind: str, starts: list[Start]) -> None:
+    a, b, faint = make_static_shot(1, 20), make_static_shot(2, 20), make_faint_frames(kind, 30)
+    assert detect_starts([*a, *faint, *b]) == [FILM_START, *starts]
+    assert detect_starts([*fade_out(a, 0.06), *faint, *fade_in(a[::-1], 0.06)]) == [FILM_START]
+
+
 @pytest.mark.parametrize("length", [1, 2, 3])
 @pytest.mark.parametrize("kind", ["black", "white", "brighter", "another scene"])
 def test_flash_of_up_to_three_frames_is_not_a_cut(length: int, kind: str) -> None:

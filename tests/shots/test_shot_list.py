@@ -87,7 +87,7 @@ def test_deleted_row_joins_two_shots(
 
 def test_only_first_frame_is_required(tmp_path: Path) -> None:
     path = tmp_path / "minimal.csv"
-    path.write_text("first_frame;transition;last_frame\n0;;\n; ;\n40.0; Cut ;\n70;fade;99\n")
+    path.write_text("First frame;TRANSITION;last-frame\n0;;\n; ;\n40.0; Cut ;\n70;fade;99\n")
     assert read_shots(path).shots == (
         Shot(0, 40, "start"),
         Shot(40, 70, "cut"),

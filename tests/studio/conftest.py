@@ -34,17 +34,9 @@ def studio_app(studio_settings: StudioSettings) -> Iterator[StudioApp]:
     app.close()
 
 
-@pytest.fixture
-def studio_server(tmp_path: Path) -> Iterator[StudioProcess]:
-    """A server without files, which a test may stop."""
-    server = StudioProcess(tmp_path / "data").start()
-    yield server
-    server.kill()
-
-
 @pytest.fixture(scope="session")
 def shared_studio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudioProcess]:
-    """A server without files, for all tests that neither stop nor fill it."""
+    """A server without files, for all tests. Those that kill it start it again."""
     server = StudioProcess(tmp_path_factory.mktemp("studio")).start()
     yield server
     server.kill()

@@ -228,7 +228,7 @@ def test_errors_are_one_line_and_the_log_names_no_file(
 
 
 def test_progress_is_stored_at_most_four_times_a_second(run: QueueRun, tmp_path: Path) -> None:
-    job = run.run("steps", path=str(tmp_path / "n"), steps=80, pause=0.02)
+    job = run.run("steps", path=str(tmp_path / "n"), steps=40, pause=0.02)
     assert job.started is not None
     assert job.finished is not None
     events = [e.data for e in run.events.read(0, 10**9) if e.data["id"] == job.id]

@@ -27,9 +27,10 @@ time.sleep(600)
 """
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[QueueRun]:
-    run = QueueRun(tmp_path / "data").start()
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueueRun]:
+    """A queue whose workers tests kill, because it starts them again."""
+    run = QueueRun(tmp_path_factory.mktemp("queue") / "data").start()
     yield run
     run.close()
 

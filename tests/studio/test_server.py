@@ -194,8 +194,9 @@ def test_link_is_opened_in_the_browser(tmp_path: Path, monkeypatch: pytest.Monke
     assert opened.empty()
 
 
-def test_sessions_links_and_uploads_survive_a_crash(studio_server: StudioProcess) -> None:
-    token, link = studio_server.token, studio_server.link
+def test_sessions_links_and_uploads_survive_a_crash(shared_studio_server: StudioProcess) -> None:
+    studio_server = shared_studio_server
+    token, link = studio_server.token, studio_server.make_link()
     photo = (ROOT / "samples" / "photo.jpg").read_bytes()
     with httpx.Client(base_url=studio_server.base_url, headers=MUTATION) as browser:
         assert browser.get(studio_server.make_link()).status_code == 303

@@ -11,6 +11,7 @@ the folder of the job list. The options of the command line apply where a row ha
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -54,7 +55,13 @@ def read_job_list(
         InputError: the job list cannot be read.
         UsageError: a row is not valid; the message contains the file and the row number.
     """
-    rows = read_rows(path, "a job list", "jobs", '{"input": "reel.mov"}')
+    numbers = [
+        column.replace("-", "_")
+        for column, field in list_columns(type(options)).items()
+        if {float, Fraction} & _list_types(options, field)
+    ]
+    example = '{"input": "reel.mov"}'
+    rows = read_rows(path, "a job list", "jobs", example, decimal_columns=numbers)
     if not rows:
         columns = ", ".join(("input", "output", *list_columns(type(options))))
         raise UsageError(f"{path}: contains no rows; the columns are {columns}")
@@ -107,9 +114,15 @@ def _make_tasks(
     return [replace(task, given=tuple(given)) for task in tasks]
 
 
+def _list_types(options: ColorizeOptions, field: str) -> set[Any]:
+    """Return the types that an option may have."""
+    annotation = type(options).model_fields[field].annotation
+    return {annotation, *get_args(annotation)}
+
+
 def _convert(options: ColorizeOptions, field: str, value: Any, folder: Path) -> Any:
     """Return a value as on the command line, with a path relative to the job list."""
-    kinds = get_args(type(options).model_fields[field].annotation)
+    kinds = _list_types(options, field)
     if Reference in kinds:
         items = value if isinstance(value, list) else [value]
         return [join_path(folder, str(item)) for item in items]

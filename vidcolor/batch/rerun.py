@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from vidcolor.batch.unused import explain_unused
 from vidcolor.errors import InputError
-from vidcolor.fileio import compute_source_digest, is_same_file, remove_stale_temporaries_once
+from vidcolor.fileio import (
+    compute_content_digest,
+    compute_source_digest,
+    is_same_file,
+    remove_stale_temporaries_once,
+)
 from vidcolor.media.extensions import is_photo_name
 from vidcolor.media.sequence import find_sequence, is_sequence_pattern
 from vidcolor.options import ColorizeOptions
@@ -59,7 +64,7 @@ def find_earlier_result(task: Task, provenance: Provenance) -> EarlierResult | N
     if recipe is None:
         return None
     saved = next(filter(None, map(read_settings, texts)), None)
-    differences = _find_source_differences(task, files, saved)
+    differences = _find_source_differences(task, files, saved) + _describe_truncation(files)
     if saved is not None and saved.num_frames is not None and len(files) < saved.num_frames:
         count = saved.num_frames - len(files)
         differences.append("1 frame is missing" if count == 1 else f"{count} frames are missing")
@@ -137,9 +142,24 @@ def _find_source_differences(
     sources = list_source_files(task.source)
     if saved is not None and saved.source not in (None, compute_source_digest(sources)):
         return ["the source"]
-    if max(p.stat().st_mtime_ns for p in sources) > min(p.stat().st_mtime_ns for p in files):
-        return ["the source (it is newer than the result)"]
-    return []
+    if max(p.stat().st_mtime_ns for p in sources) <= min(p.stat().st_mtime_ns for p in files):
+        return []
+    # A file that was copied or restored has another date.
+    if len(sources) == 1 and saved is not None and saved.content is not None:
+        is_same = compute_content_digest(sources[0]) == saved.content
+        return [] if is_same else ["the source"]
+    return ["the source (it is newer than the result)"]
+
+
+def _describe_truncation(files: Sequence[Path]) -> list[str]:
+    """Return which files of a result were truncated after they were written."""
+    from vidcolor.media.truncation import count_missing_bytes
+
+    names = [p.name for p in files if count_missing_bytes(p)]
+    if not names:
+        return []
+    others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return [f"the result ({names[0]}{others} is truncated)"]
 
 
 def list_source_files(source: Path) -> Sequence[Path]:

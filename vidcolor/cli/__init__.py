@@ -95,7 +95,6 @@ def main(colorizer_factory: ColorizerFactory | None = None) -> None:
     Args:
         colorizer_factory: loads the colorizer; None for `Colorizer.from_options`.
     """
-    signal.signal(signal.SIGTERM, _raise_interrupt)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # warnings of libraries are not meant for users
     for name in ("stdout", "stderr"):
@@ -104,7 +103,11 @@ def main(colorizer_factory: ColorizerFactory | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # file names may contain invalid UTF-8
             stream.reconfigure(errors="backslashreplace")
+    signal.signal(signal.SIGINT, _raise_interrupt)
+    signal.signal(signal.SIGTERM, _raise_interrupt)
     code = run(sys.argv[1:], colorizer_factory)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done, and the process ends soon
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         sys.stdout.flush()
     except OSError as error:  # Python would print the error again at exit
@@ -178,5 +181,5 @@ def _print_error(console: Console, text: str, code: int, cause: BaseException | 
 
 
 def _raise_interrupt(number: int, frame: FrameType | None) -> None:
-    """Handle SIGTERM in the same way as Ctrl-C."""
+    """Handle Ctrl-C and SIGTERM."""
     raise KeyboardInterrupt

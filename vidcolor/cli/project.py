@@ -155,8 +155,10 @@ def shots(
     if out is None:
         output.print_shots(console, opened, opened.shots)
         return
-    export_shots(opened, out, force, console.progress)
+    warnings = export_shots(opened, out, force, console.progress)
     console.end_progress()
+    for text in warnings:
+        console.warn(text)
     console.event("written", target=str(out))
 
 

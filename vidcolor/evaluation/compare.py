@@ -138,7 +138,7 @@ def _compare_photos(sources: Sequence[Path], out: Path, options: CompareOptions)
     from PIL import Image
 
     get_image_format(out)
-    images = [read_image_rgb(path) for path in sources]
+    images = [read_image_rgb(path, allow_damaged=True) for path in sources]
     check_target(out, sources, options.force)
     sizes = [(rgb.shape[1], rgb.shape[0]) for rgb in images]
     layout, count = options.layout or "side", len(sources)

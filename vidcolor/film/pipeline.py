@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from vidcolor.errors import OutputError, UsageError
 from vidcolor.fileio import (
     check_confidence_target,
+    compute_content_digest,
     compute_source_digest,
     describe_os_error,
     remove_stale_temporaries,
@@ -134,6 +135,7 @@ class _Pipeline:
         settings = replace(
             provenance.settings,
             source=compute_source_digest(request.source_files),
+            content=self._compute_content_digest(),
             num_frames=num_frames if result is None else None,
             shots=None if request.excerpt is None else request.excerpt.numbers,
             damaged=analysis.damage.is_damaged,
@@ -177,6 +179,11 @@ class _Pipeline:
         self._warnings += join_segments(joined, work, results, report)
         work.remove()
         return self._make_result(job, segments, results, sum(resumed.values()))
+
+    def _compute_content_digest(self) -> str | None:
+        """Return the digest of a film. Reading an image sequence again would take too long."""
+        files = self._request.source_files
+        return compute_content_digest(files[0]) if len(files) == 1 else None
 
     def _plan_confidence(self, plan: FilmPlan) -> OutputFilm | None:
         target = self._options.confidence

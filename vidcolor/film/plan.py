@@ -24,6 +24,7 @@ from vidcolor.media.extensions import RESULT_SUFFIX, make_result_path
 from vidcolor.media.frames import get_pixel_layout
 from vidcolor.media.matroska import describe_ordered_chapters
 from vidcolor.media.probe import HDR_TRANSFERS, MediaInfo, VideoInfo, probe
+from vidcolor.media.quicktime import describe_edit_speeds
 from vidcolor.media.sequence import (
     ImageSequence,
     find_sequence,
@@ -130,7 +131,8 @@ def plan_film(source: Path, target: Path, options: ColorizeOptions) -> FilmPlan:
     # The streams that are kept depend on the container, which the encoder plan has chosen.
     streams = plan_streams(source, encoder.container, options.sound)
     warnings = _warn_about_video(info.video, encoder, options)
-    warnings += filter(None, [describe_repeats(source), describe_ordered_chapters(source)])
+    describe = (describe_repeats, describe_ordered_chapters, describe_edit_speeds)
+    warnings += filter(None, (describe_part(source) for describe_part in describe))
     if not info.declares_rate:
         warnings.append(
             f"states no frame rate; assuming {info.video.rate} frames per second; for another, "
@@ -319,12 +321,13 @@ def _warn_about_images(
         (info.num_chapters or any(s.stream.kind != "data" for s in streams),
          "not kept: an image sequence holds no audio, subtitles or chapters"),
         *((s.stream.kind == "data" and "timecode" not in s.note,
-           f"not kept: data stream {s.stream.index} ({s.stream.detail or s.stream.codec})")
+           f"not kept: data stream {s.stream.index}: {s.note}")
           for s in streams),
         (video.rotation_degrees,
          f"the images are not rotated; rotate them by {video.rotation_degrees}° for display"),
-        (video.sample_aspect_ratio, f"the film has a pixel aspect ratio of {aspect.numerator}:"
-         f"{aspect.denominator}; the images are written with square pixels"),
+        (video.sample_aspect_ratio and "pixel_aspect" not in still_format.stores,
+         f"the film has a pixel aspect ratio of {aspect.numerator}:{aspect.denominator}; the "
+         "images are written with square pixels"),
     )  # fmt: skip
     return [text for applies, text in rows if applies]
 
@@ -400,7 +403,7 @@ def default_sequence_target(
     name_suffix = RESULT_SUFFIX if directory is None else ""
     is_pattern = is_sequence_pattern(source)
     sequence_dir = source.parent.resolve() if is_pattern else source.resolve()
-    prefix = source.name.split("%")[0].rstrip("_-. ") if is_pattern else ""
+    prefix = source.name.split("%")[0].rstrip("_-. ([") if is_pattern else ""
     parent = directory or (source.parent if is_pattern or source.name else Path(".."))
     suffix = list_extensions(options.purpose)[0]
     return parent / f"{prefix or sequence_dir.name}{name_suffix}{suffix}"

@@ -18,6 +18,7 @@ import math
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from unicodedata import normalize
 
 from pydantic import BeforeValidator, model_validator
 
@@ -151,7 +152,7 @@ def read_hints(path: Path) -> tuple[Hint, ...]:
         InputError: the file cannot be read, or is not valid JSON or CSV.
         UsageError: a row is invalid; the message names file and row.
     """
-    rows = read_rows(path, "a hint file", "hints", _EXAMPLE)
+    rows = read_rows(path, "a hint file", "hints", _EXAMPLE, decimal_columns=(*_LENGTHS, "time"))
     if not rows:
         raise UsageError(f"{path}: contains no hints; write [{_EXAMPLE}]")
     names = [f"{path}: hint {number}" for number in range(1, len(rows) + 1)]
@@ -203,6 +204,10 @@ def check_hint_files(hints: Sequence[Hint], photos: Sequence[Path]) -> None:
 
 
 def _path_ends_with(path: Path, name: str) -> bool:
-    """Whether a path ends with the file name or relative path `name`, with ``/`` or ``\\``."""
+    """Whether a path ends with the file name or relative path `name`, with ``/`` or ``\\``.
+
+    Accented letters may be one or two characters: keyboards and the file names of macOS differ.
+    """
+    name, text = (normalize("NFC", n) for n in (name, str(path.absolute())))
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
-    return bool(parts) and list(path.absolute().parts[-len(parts) :]) == parts
+    return bool(parts) and list(Path(text).parts[-len(parts) :]) == parts

@@ -3,7 +3,7 @@
 The masks of hinted frames come from clicks. Other key frames attend to these frames and to the last
 frames before them (memory attention; see `segmentation.network`). Attention finds an object again
 after it was hidden or has left the frame, which optical flow cannot. Flow decides which small parts
-belong to the object.
+belong to the object, and keeps the color from other things that look alike.
 """
 
 from __future__ import annotations
@@ -18,23 +18,26 @@ from vidcolor.hints.discs import fill_disc
 from vidcolor.hints.objects import (
     CLICK_LIMITS,
     MEMORY_LIMITS,
+    find_alphas,
+    label_parts,
     make_points,
     paint_objects,
     segment_clicks,
 )
 from vidcolor.imaging.resize import resize_area, resize_linear
-from vidcolor.imaging.smoothstep import smoothstep
 from vidcolor.motion.flow import sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from vidcolor.disk_array import DiskArray
     from vidcolor.hints.discs import HintDisc
     from vidcolor.hints.objects import HintedObject
     from vidcolor.hints.tracks import KeyframeLinks
     from vidcolor.imaging.overlay import ColorOverlay
-    from vidcolor.imaging.types import FloatArray
+    from vidcolor.imaging.types import FloatArray, Mask
     from vidcolor.motion.flow_chain import FlowChain
     from vidcolor.segmentation.model import EmbeddedImage, SegmentationModel
     from vidcolor.segmentation.network import Memory
@@ -49,6 +52,12 @@ MAX_HINTED = 6
 MIN_PART = 0.2
 """Minimum area of a separate part of an object that flow does not lead to, relative to its largest
 part."""
+MAX_GAP = 0.5
+"""Maximum distance of such a part of a connected object from the parts that flow leads to, relative
+to the square root of their area. Parts further away are other things that look alike."""
+MIN_LED = 0.5
+"""Minimum area of the parts that flow leads to, relative to the whole mask, for `MAX_GAP`. Below
+it, flow may have followed something else, or the object returns into view."""
 MIN_AREA = 1e-4
 """Minimum area of a mask, as a share of the frame. Below it, the object counts as not found."""
 FOUND_THRESHOLD = 0.5
@@ -76,6 +85,9 @@ class _Group:
     """Numbers of these key frames, in order."""
     clicked: dict[int, FloatArray] = field(default_factory=dict)
     """Alpha of the objects in each hinted key frame, from clicks: (K, H, W)."""
+    connected: list[bool] = field(default_factory=list)
+    """Whether each object is known to be one connected thing: it is clicked on in one key frame
+    only, where its mask is connected. Clicks in several frames may mean separate things."""
     memories: dict[int, Memory] = field(default_factory=dict)
     """Memory of each hinted key frame."""
     first: FloatArray | None = None
@@ -128,6 +140,7 @@ class ObjectTracker:
                 if number in group.hinted:
                     masks = self._segment_clicks(group, number, image)
                     group.clicked[number] = masks
+                    group.connected = [len(group.hinted) == 1 and is_connected(m) for m in masks]
                     group.memories[number] = self._segmentation.remember(image, masks)
         shape = mask_shape(self._keyframes.proxy(0))
         empty = np.zeros((len(self._objects), *shape), np.float32)
@@ -178,8 +191,8 @@ class ObjectTracker:
             memory = self._segmentation.join(memories)
             masks = self._segmentation.segment_memory(image, memory, points)
             expected = [None] * len(masks) if carried is None else carried
-            masks = np.stack(list(map(remove_stray_parts, masks, expected)))
-            alphas = smoothstep(masks, *MEMORY_LIMITS)
+            masks = np.stack(list(map(remove_stray_parts, masks, expected, group.connected)))
+            alphas = find_alphas(self._members(group), masks, MEMORY_LIMITS)
             if clicked is not None:  # a new hint may lie on a part that was lost
                 alphas = np.maximum(alphas, clicked)
         assert alphas is not None  # the first key frame of a group is a hinted one
@@ -189,6 +202,9 @@ class ObjectTracker:
         elif all(is_found(alpha) for alpha in alphas):
             group.recent.append(self._segmentation.remember(image, alphas))
         return alphas
+
+    def _members(self, group: _Group) -> list[HintedObject]:
+        return [self._objects[k] for k in group.members]
 
     def _points(self, group: _Group, number: int) -> list[Points]:
         """Return the clicks on the objects of a group in a key frame.
@@ -203,7 +219,7 @@ class ObjectTracker:
     def _segment_clicks(self, group: _Group, number: int, image: EmbeddedImage) -> FloatArray:
         """Return the alpha of the objects that are clicked on."""
         masks = segment_clicks(self._segmentation, image, self._points(group, number))
-        alphas = smoothstep(masks, *CLICK_LIMITS)
+        alphas = find_alphas(self._members(group), masks, CLICK_LIMITS)
         self._fill_discs(group, number, alphas)
         return alphas
 
@@ -259,28 +275,51 @@ def is_found(mask: FloatArray) -> bool:
     return float((mask > FOUND_THRESHOLD).mean()) >= MIN_AREA
 
 
-def remove_stray_parts(mask: FloatArray, carried: FloatArray | None) -> FloatArray:
-    """Remove small parts of a mask that flow does not lead to; all of it if nothing is found.
+def is_connected(mask: FloatArray) -> bool:
+    """Return whether a mask, (H, W) in [0, 1], has one part, besides small ones."""
+    areas = label_parts(mask, FOUND_THRESHOLD)[1][1:]
+    return int((areas >= MIN_PART * areas.max(initial=0)).sum()) == 1
 
-    Such parts are places that look like the object by chance.
+
+def remove_stray_parts(
+    mask: FloatArray, carried: FloatArray | None, connected: bool = False
+) -> FloatArray:
+    """Remove parts of a mask that flow does not lead to; all of it if nothing is found.
+
+    Small parts are places that look like the object by chance. Large ones far from a connected
+    object are other things that look alike, such as the hat of another person.
 
     Args:
         mask: (H, W) float32 in [0, 1].
         carried: the mask that flow carries from the neighboring key frame, (h, w); None without.
+        connected: whether the object is one connected thing.
+    """
+    if not is_found(mask):  # faint color must not stay where an object was
+        return np.zeros_like(mask)
+    labels, areas = label_parts(mask, MEMORY_LIMITS[0])
+    kept = areas >= MIN_PART * areas[1:].max()
+    if carried is not None:
+        expected = resize_linear(carried, mask.shape) > MEMORY_LIMITS[1]
+        is_led = np.isin(np.arange(len(areas)), labels[expected])
+        is_led[0] = False
+        if connected and areas[is_led].sum() >= MIN_LED * areas[1:].sum():
+            kept &= _find_near_parts(labels, is_led)
+        kept |= is_led
+    kept[0] = True
+    return mask * kept[labels] if len(areas) > 2 else mask
+
+
+def _find_near_parts(labels: NDArray[np.int32], is_led: Mask) -> Mask:
+    """Return which parts of a mask lie within `MAX_GAP` of the parts that flow leads to.
+
+    `labels` are the numbers of the parts, (H, W); `is_led` has one value for each of them.
     """
     import cv2
 
-    if not is_found(mask):  # faint color must not stay where an object was
-        return np.zeros_like(mask)
-    binary = (mask > MEMORY_LIMITS[0]).astype(np.uint8)
-    count, labels, statistics, _ = cv2.connectedComponentsWithStats(binary, connectivity=8)
-    areas = statistics[:, cv2.CC_STAT_AREA]
-    kept = areas >= MIN_PART * areas[1:].max()
-    kept[0] = True
-    if carried is not None:
-        expected = resize_linear(carried, mask.shape) > MEMORY_LIMITS[1]
-        kept[np.unique(labels[expected])] = True
-    return mask * kept[labels] if count > 2 else mask
+    led = is_led[labels]
+    distance = cv2.distanceTransform((~led).astype(np.uint8), cv2.DIST_L2, 5)
+    near = labels[distance <= MAX_GAP * np.sqrt(led.sum())]
+    return np.isin(np.arange(len(is_led)), near)
 
 
 def _is_due(group: _Group, number: int, forward: bool) -> bool:

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidcolor.imaging.overlay import ColorOverlay
+from vidcolor.imaging.smoothstep import smoothstep
 from vidcolor.segmentation.points import Points
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from vidcolor.hints.discs import HintDisc
     from vidcolor.imaging.types import FloatArray
@@ -97,7 +100,8 @@ def segment_clicks(
     """Segment K objects that are clicked on: (K, H, W) float32 in [0, 1].
 
     Clicks of one color may lie on separate objects, such as two flags. A positive click that the
-    mask of all clicks does not contain is segmented by itself, and added to the mask.
+    mask of all clicks does not contain is segmented by itself, and added to the mask. Parts of the
+    mask that no click lies on are removed.
     """
     masks = segmentation.segment_clicks(image, points)
     height, width = masks.shape[1:]
@@ -112,7 +116,67 @@ def segment_clicks(
         single = segmentation.segment_clicks(image, [item for _, item in missed])
         for (k, _), mask in zip(missed, single, strict=True):
             masks[k] = np.maximum(masks[k], mask)
+    for mask, item in zip(masks, points, strict=True):
+        _remove_unclicked_parts(mask, item)
     return masks
+
+
+def find_alphas(
+    objects: Sequence[HintedObject], masks: FloatArray, limits: tuple[float, float]
+) -> FloatArray:
+    """Map the probabilities of the masks of K objects to alpha: (K, H, W) float32 in [0, 1].
+
+    Where the masks of different objects overlap, the most probable object keeps its alpha. The
+    alpha of the others is multiplied by the ratio of the odds, as in the soft aggregation of Oh et
+    al., arXiv:1904.00607. Objects of similar colors may be one object, and do not compete.
+
+    Args:
+        masks: probabilities, (K, H, W) in [0, 1].
+        limits: see `CLICK_LIMITS`.
+    """
+    alphas = smoothstep(masks, *limits)
+    if len(objects) < 2:
+        return alphas
+    limited = np.clip(masks, 1e-4, 1 - 1e-4)
+    odds = limited / (1 - limited)
+    best = odds.max(0)
+    for k, item in enumerate(objects):
+        rivals = [n for n, other in enumerate(objects) if n == k or item.differs_from(other)]
+        alphas[k] *= odds[k] / (best if len(rivals) == len(objects) else odds[rivals].max(0))
+    return alphas
+
+
+def _remove_unclicked_parts(mask: FloatArray, points: Points) -> None:
+    """Remove the connected parts of a mask, (H, W), that no positive click lies on, in place.
+
+    They are places that look like the object by chance. A click beside all parts means the nearest
+    one.
+    """
+    labels, areas = label_parts(mask, CLICK_LIMITS[0])
+    if len(areas) < 3:  # at most one part
+        return
+    rows, columns = np.nonzero(labels)
+    clicked = set()
+    for x, y in points.positive:
+        row, column = y * labels.shape[0] - 0.5, x * labels.shape[1] - 0.5
+        nearest = ((rows - row) ** 2 + (columns - column) ** 2).argmin()
+        clicked.add(int(labels[rows[nearest], columns[nearest]]))
+    if clicked:
+        mask *= np.isin(labels, list(clicked))
+
+
+def label_parts(mask: FloatArray, threshold: float) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Find the connected parts of a mask, (H, W), above a threshold.
+
+    Returns:
+        The number of the part of each pixel, (H, W), 0 outside all of them; and the area of each
+        part in pixels, beginning with that of the outside.
+    """
+    import cv2
+
+    binary = (mask > threshold).astype(np.uint8)
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(binary, connectivity=8)
+    return np.asarray(labels, np.int32), np.asarray(statistics[:, cv2.CC_STAT_AREA], np.int32)
 
 
 def _center(disc: HintDisc, size: tuple[int, int]) -> tuple[float, float]:

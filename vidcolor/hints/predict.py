@@ -27,6 +27,7 @@ from vidcolor.hints.io import load_hints
 from vidcolor.hints.objects import (
     CLICK_LIMITS,
     HintedObject,
+    find_alphas,
     group_discs,
     make_points,
     paint_objects,
@@ -35,7 +36,6 @@ from vidcolor.hints.objects import (
 from vidcolor.hints.registration import downscale
 from vidcolor.imaging.geometry import to_displayed, to_stored
 from vidcolor.imaging.resize import resize_area, resize_linear
-from vidcolor.imaging.smoothstep import smoothstep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,7 +141,7 @@ class HintPredictor:
         points = make_points(objects, hints.size, self._quarter_turns)
         upright = segment_clicks(self._colorizer.segmentation, self._embedding, points)
         masks = np.ascontiguousarray(np.rot90(upright, -self._quarter_turns, axes=(-2, -1)))
-        masks = smoothstep(masks, *CLICK_LIMITS)
+        masks = find_alphas(objects, masks, CLICK_LIMITS)
         for item, mask in zip(objects, masks, strict=True):
             for disc in item.discs:  # a disc is always part of its object
                 fill_disc(disc, mask, hints.size)

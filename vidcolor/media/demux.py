@@ -18,7 +18,7 @@ from av.codec.context import Flags
 from vidcolor.errors import InputError
 from vidcolor.fileio import check_source
 from vidcolor.media.animations import convert_animation, find_converted_format
-from vidcolor.media.clocks import MIN_FORWARD_JUMP_S, DiscontinuityCorrector
+from vidcolor.media.clocks import DiscontinuityCorrector
 from vidcolor.media.input_formats import describe_list, list_whitelists
 from vidcolor.media.matroska import is_chained
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 MAX_CONSECUTIVE_ERRORS = 200
 """Number of consecutive errors after which reading of a file ends."""
+_MAX_STREAM_OFFSET_S = 60
+"""Maximum time from the start of a recording to that of its video, in seconds: FFmpeg probes no
+more. A stream that begins earlier has another clock."""
 MAX_KEPT_START_S = 10
 """Maximum start time of a film that its result keeps, in seconds."""
 PROBE_SIZE = 50_000_000
@@ -278,9 +281,9 @@ def _find_first_recording_start_s(
     timed = [s for s in container.streams if s.start_time is not None and s.time_base]
     starts = [(s.type, (s.start_time or 0) * Fraction(s.time_base or 0)) for s in timed]
     video_s = next((start for kind, start in starts if kind == "video"), start_s)
-    if video_s - start_s <= MIN_FORWARD_JUMP_S:
+    if video_s - start_s <= _MAX_STREAM_OFFSET_S:
         return start_s
-    return min(start for _, start in starts if video_s - start <= MIN_FORWARD_JUMP_S)
+    return min(start for _, start in starts if video_s - start <= _MAX_STREAM_OFFSET_S)
 
 
 def demux_packets(
@@ -302,7 +305,7 @@ def demux_packets(
     if allows_discontinuities(container):
         corrector = DiscontinuityCorrector(find_origin_s(container))
         streams = [s for s in container.streams if s.type in ("video", "audio") or s in streams]
-    errors = 0
+    errors = num_ends = 0
     packets = container.demux(list(streams))
     while errors < MAX_CONSECUTIVE_ERRORS:
         try:
@@ -315,12 +318,17 @@ def demux_packets(
                 with contextlib.suppress(OSError):  # The file may have been removed meanwhile.
                     damage.has_second_film |= contains_second_film(Path(container.name))
             break
-        except av.FFmpegError:
+        except av.FFmpegError as error:
             errors += 1
-            damage.bad_packets += 1
+            is_end = container.format.name == "gxf" and isinstance(error, av.PermissionError)
+            num_ends += is_end  # of the file, or of its intact part if a packet follows
+            damage.bad_packets += not is_end
             packets = container.demux(list(streams))  # An error ends PyAV's iterator.
             continue
         errors = 0
+        if num_ends and packet.size:
+            damage.bad_packets += num_ends
+            num_ends = 0
         if corrector is None:
             yield packet
             continue

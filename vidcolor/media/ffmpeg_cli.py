@@ -83,6 +83,7 @@ def convert_subtitle(source: Path, index: int, target: Path, codec: str, muxer: 
         "codec": codec,
         "format": muxer,
         "copyts": None,
+        "avoid_negative_ts": "disabled",
         # With the default, microseconds, MP4 cannot store gaps of more than 35 minutes.
         "time_base:s": "1/1000",
     }

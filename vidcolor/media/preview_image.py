@@ -22,16 +22,20 @@ if TYPE_CHECKING:
     from vidcolor.imaging.types import Rgb
 
 
-_OWN_FORMATS = ("tiff",)
-"""Formats that Pillow opens, but shows wrongly: it scales floats and integers of 10, 12, 14 and 32
-bits otherwise, ignores that white is 0, and takes a thumbnail for the image."""
+_OWN_FORMATS = ("tiff", "jp2", "j2k")
+"""Formats that Pillow opens, but shows wrongly. In TIFF, it scales floats and integers of 10, 12,
+14 and 32 bits otherwise, ignores that white is 0, and takes a thumbnail for the image. In JPEG
+2000, it turns white of more than 8 bits black and of less gray, and ignores the orientation."""
 
 
-def read_image_rgb(path: Path, min_size: tuple[int, int] | None = None) -> Rgb:
+def read_image_rgb(
+    path: Path, min_size: tuple[int, int] | None = None, *, allow_damaged: bool = False
+) -> Rgb:
     """Read an image file for display: (H, W, 3) uint8, upright, in sRGB, on a white background.
 
     Pillow, the readers of `vidcolor.media.stills` or FFmpeg decode it. Larger JPEG files than
-    `min_size` (width and height) are decoded at a reduced size of at least `min_size`.
+    `min_size` (width and height) are decoded at a reduced size of at least `min_size`. With
+    `allow_damaged`, an image is returned as far as `read_still` can read it.
 
     Raises:
         InputError: the image cannot be read.
@@ -43,7 +47,7 @@ def read_image_rgb(path: Path, min_size: tuple[int, int] | None = None) -> Rgb:
         raise InputError(f"{path}: is a directory; name an image file in it")
     fmt = detect_format(path)
     if fmt is not None and fmt.name in _OWN_FORMATS:
-        return np.array(_convert_to_srgb(read_still_pillow(path)))
+        return np.array(_convert_to_srgb(read_still_pillow(path, allow_damaged)))
     try:
         return _decode_with_pillow(path, str(path), min_size)
     except UnidentifiedImageError:
@@ -52,6 +56,10 @@ def read_image_rgb(path: Path, min_size: tuple[int, int] | None = None) -> Rgb:
             return resize_rgb(rgb, (round(rgb.shape[1] * aspect), rgb.shape[0]))
         reader = DisplayReader(path)
         return next(reader.frames()).rgb(reader.size)
+    except InputError:
+        if fmt is None or not allow_damaged:
+            raise
+        return np.array(_convert_to_srgb(read_still_pillow(path, allow_damaged)))
 
 
 def decode_image_rgb(data: bytes, name: str) -> Rgb:

@@ -31,7 +31,11 @@ from vidcolor.media.frames import (
     list_side_data,
 )
 from vidcolor.media.hdr import HdrMetadata, read_hdr_metadata
-from vidcolor.media.source_timecode import find_reel, find_timecode
+from vidcolor.media.source_timecode import (
+    find_camera_timecode,
+    find_reel,
+    find_timecode,
+)
 from vidcolor.media.tint import has_transparent_pixels, measure_tint, sample_frames
 from vidcolor.media.video_decoder import VideoDecoder
 from vidcolor.timecode import Timecode, find_exact_rate, is_common_rate
@@ -283,7 +287,7 @@ def _describe_video(
     crop: Crop | None,
     aspect: Fraction,
 ) -> VideoInfo:
-    first_frame = frames[0]
+    first_frame, rate = frames[0], _frame_rate(stream)
     context = stream.codec_context
     layout = get_pixel_layout(first_frame.format.name)
     tags = ColorTags(
@@ -305,7 +309,7 @@ def _describe_video(
         matrix=tagged_matrix or get_default_matrix(first_frame.width, first_frame.height),
         tags=tags,
         time_base=time_base,
-        rate=_frame_rate(stream),
+        rate=rate,
         start_pts=stream.start_time,
         duration_s=get_stream_duration_s(stream) or get_container_duration_s(container),
         declared_ends_s=find_declared_ends_s(container, stream),
@@ -317,7 +321,8 @@ def _describe_video(
         display_matrix=read_display_matrix(first_frame),
         field_order=get_field_order(context, first_frame),
         interlaced=bool(first_frame.interlaced_frame),
-        timecode=find_timecode(path, container, stream, _frame_rate(stream)),
+        timecode=find_timecode(path, container, stream, rate)
+        or find_camera_timecode(frames, stream, rate),
         reel=find_reel(container, stream),
         tint=measure_tint(frames),
         is_transparent=_is_transparent(stream, layout, frames),

@@ -88,7 +88,11 @@ class SequenceWriter:
     def _make_still(self, frame: av.VideoFrame, path: Path, pts: int) -> Still:
         """Convert a frame of a film to a full-range image of the same bit depth."""
         layout, timecode = self._plan.layout, self._video.timecode_at(pts)
+        still_format = STILL_SUFFIXES[path.suffix.lower()]
+        # The plan has named what the format cannot store.
+        stores_aspect = "pixel_aspect" in still_format.stores
         metadata = StillMetadata(
+            pixel_aspect=self._video.sample_aspect_ratio if stores_aspect else None,
             timecode=None if timecode is None else str(timecode),
             reel=self._video.reel,
             frame_rate=self._video.rate,
@@ -102,6 +106,6 @@ class SequenceWriter:
             bits=layout.bits,
             matrix=self._video.matrix,
             tint="gray",
-            format=STILL_SUFFIXES[path.suffix.lower()].name,
+            format=still_format.name,
             metadata=metadata,
         )

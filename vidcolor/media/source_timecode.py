@@ -2,36 +2,36 @@
 
 FFmpeg returns the timecode of the first sample of a MOV or MP4 timecode track. The film starts
 later in it if an edit list hides its start, and the track may count other frames per second than
-the video has: cameras write 30 at 59.94 frames per second. Therefore the track is read here, by
-"QuickTime File Format" (Apple). FFmpeg does not return the timecode in the GOP headers of MPEG-1
-and MPEG-2, which HDV tapes have, so it is read here, too.
+the video has: cameras write 30 at 59.94 frames per second. Therefore the track is read here. FFmpeg
+does not return the timecode in the GOP headers of MPEG-1 and MPEG-2, which HDV tapes have, and that
+of AVCHD, so they are read here, too.
 """
 
 from __future__ import annotations
 
-import os
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 
+from vidcolor.media.frames import get_side_data
 from vidcolor.media.input_formats import list_whitelists
-from vidcolor.media.stills.boxes import iter_boxes
+from vidcolor.media.quicktime import Track, iter_tracks
 from vidcolor.timecode import Timecode, count_timecode_frames
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 REEL_TAGS = ("reel_name", "com.apple.proapps.reel")
 """Names of tags with the reel name: that of FFmpeg, and that of Final Cut Pro."""
-_MAX_HEADER_BYTES = 256 * 2**20
-"""Maximum size of the header of a MOV or MP4 file that is searched for a timecode track."""
-_TRACK_PARENTS = (b"edts", b"mdia", b"minf", b"stbl")
-_EMPTY_EDIT = -1
-"""Media time of an edit that delays a track."""
+_TIMECODE_FORMAT = "tmcd"
+"""Type of the samples of a timecode track of MOV and MP4."""
+_CAMERA_FORMAT = "rtmd"
+"""Type of the samples of a data track of XAVC S cameras. FFmpeg finds a timecode in the first."""
 _GOP_CODECS = ("mpeg1video", "mpeg2video")
 _SEQUENCE_HEADER, _GOP_HEADER, _PICTURE_HEADER = b"\0\0\1\xb3", b"\0\0\1\xb8", b"\0\0\1\0"
 """Start codes of ISO/IEC 13818-2."""
@@ -41,6 +41,12 @@ _MAX_GOP_PACKETS = 300
 """Number of packets in which a GOP header is searched."""
 _GOP_PROBE_OPTIONS = {"probesize": "1000000", "analyzeduration": "1000000"}
 """FFmpeg's options to open a file of which only the first packets of the video are needed."""
+
+_CAMERA_DATA = bytes.fromhex("17ee8c60f84d11d98cd60800200c9a66") + b"MDPM"
+"""Start of the user data of AVCHD (H.264, D.1.6)."""
+_PACK_BYTES, _TIMECODE_PACK = 5, 0x13
+_MAX_CAMERA_RATE = 30
+"""Maximum frame rate that the timecode of AVCHD and XAVC S counts, in frames per second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,7 @@ def find_timecode(
     if text is None or rate is None or "mov" not in container.format.name:
         return text
     try:
-        track = _read_timecode_track(path)
+        track = _read_timecode_track(path, rate)
     except (OSError, struct.error, ValueError):  # FFmpeg has read the file, so it is not damaged.
         return text
     if track is None:
@@ -88,6 +94,18 @@ def find_timecode(
     return str(Timecode(0, fps, is_drop_frame) + round(Fraction(code.frame * fps, code.fps)))
 
 
+def find_data_format(path: Path, stream: av.stream.Stream) -> str | None:
+    """Return the type of the samples of a MOV or MP4 data track, such as ``tmcd`` or ``rtmd``.
+
+    FFmpeg finds a timecode in ``rtmd`` tracks of Sony cameras, too, beside the settings of the lens
+    and the motion of the camera. None if the file has no such track.
+    """
+    if "mov" not in stream.container.format.name:
+        return None
+    formats = (t.sample_format for t in iter_tracks(path) if t.number == stream.id)
+    return next(formats, None) or None
+
+
 def _find_tag(
     container: av.container.InputContainer, stream: av.VideoStream, *names: str
 ) -> str | None:
@@ -102,55 +120,25 @@ def _find_tag(
     return None
 
 
-def _read_timecode_track(path: Path) -> _TimecodeTrack | None:
-    """Return the first timecode track of a MOV or MP4 file, or None."""
-    for name, content in iter_boxes(_read_header(path)):
-        if name == b"trak":
-            boxes = dict(iter_boxes(bytes(content), _TRACK_PARENTS))
-            rate = _read_timecode_rate(boxes.get(b"stsd", memoryview(b"")))
-            if rate is not None:
-                hidden_s = _read_hidden_s(boxes.get(b"elst"), boxes[b"mdhd"])
-                return _TimecodeTrack(rate, hidden_s)
-    return None
+def _read_timecode_track(path: Path, video_rate: Fraction) -> _TimecodeTrack | None:
+    """Return the first timecode track of a MOV or MP4 file, or else that of a Sony camera."""
+    camera_track = None
+    for track in iter_tracks(path):
+        rate = _read_timecode_rate(track)
+        if rate is not None:
+            start = next((start for start, _ in track.edits), 0)
+            return _TimecodeTrack(rate, Fraction(start, track.timescale))
+        if track.sample_format == _CAMERA_FORMAT:
+            camera_track = _TimecodeTrack(video_rate / _count_repeats(video_rate), Fraction(0))
+    return camera_track
 
 
-def _read_header(path: Path) -> bytes:
-    """Return the content of the box ``moov``; empty if there is none, or if it is too large."""
-    with path.open("rb") as file:
-        while len(head := file.read(16)) >= 8:
-            size, name = struct.unpack_from(">I4s", head)
-            start = 8
-            if size == 1 and len(head) == 16:
-                (size,), start = struct.unpack_from(">Q", head, 8), 16
-            if name == b"moov" and start < size <= _MAX_HEADER_BYTES:
-                file.seek(start - len(head), os.SEEK_CUR)
-                return file.read(size - start)
-            if size < start:  # The last box, or damage.
-                break
-            file.seek(size - len(head), os.SEEK_CUR)
-    return b""
-
-
-def _read_timecode_rate(descriptions: memoryview) -> Fraction | None:
+def _read_timecode_rate(track: Track) -> Fraction | None:
     """Return the timecode frames per second; None if the track is not a timecode track."""
-    if bytes(descriptions[12:16]) != b"tmcd":
+    if track.sample_format != _TIMECODE_FORMAT:
         return None
-    timescale, duration, _ = struct.unpack_from(">IIB", descriptions, 8 + 24)
+    timescale, duration, _ = struct.unpack_from(">IIB", track.descriptions, 8 + 24)
     return Fraction(timescale, duration) if timescale and duration else None
-
-
-def _read_hidden_s(edits: memoryview | None, media_header: memoryview) -> Fraction:
-    """Return `_TimecodeTrack.hidden_s` from the boxes ``elst`` and ``mdhd``."""
-    if edits is None:
-        return Fraction(0)
-    (timescale,) = struct.unpack_from(">I", media_header, 20 if media_header[0] == 1 else 12)
-    (count,) = struct.unpack_from(">I", edits, 4)
-    layout = struct.Struct(">QqI" if edits[0] == 1 else ">IiI")
-    for number in range(count):
-        _, media_time, _ = layout.unpack_from(edits, 8 + number * layout.size)
-        if media_time != _EMPTY_EDIT:
-            return Fraction(media_time, timescale or 1)
-    return Fraction(0)
 
 
 def _read_gop_timecode(path: Path, stream: av.VideoStream, rate: Fraction) -> str | None:
@@ -170,6 +158,57 @@ def _read_gop_timecode(path: Path, stream: av.VideoStream, rate: Fraction) -> st
     except (av.FFmpegError, StopIteration, ValueError, IndexError, struct.error):
         pass
     return None
+
+
+def find_camera_timecode(
+    frames: Iterable[av.VideoFrame], stream: av.VideoStream, rate: Fraction | None
+) -> str | None:
+    """Return the timecode at the start of an AVCHD recording by the first of `frames` that has one.
+
+    Cameras write it as a pack of DV (IEC 61834-4, 4.4) into user data of the bitstream, not of each
+    frame, and count two frames of 50 or 59.94 per second as one.
+    """
+    if rate is None:
+        return None
+    codes = (_read_camera_timecode(frame, stream, rate) for frame in frames)
+    return next(filter(None, codes), None)
+
+
+def _read_camera_timecode(
+    frame: av.VideoFrame, stream: av.VideoStream, rate: Fraction
+) -> str | None:
+    packs = next(filter(None, map(_read_packs, get_side_data(frame))), b"")
+    if _TIMECODE_PACK not in packs[::_PACK_BYTES]:
+        return None
+    start = packs[::_PACK_BYTES].index(_TIMECODE_PACK) * _PACK_BYTES
+    frames, seconds, minutes, hours = packs[start + 1 : start + _PACK_BYTES]
+    repeats = _count_repeats(rate)
+    separator = ";" if frames & 0x40 else ":"
+    text = f"{hours & 0x3F:02x}:{minutes & 0x7F:02x}:{seconds & 0x7F:02x}{separator}"
+    try:
+        code = Timecode.parse(f"{text}{frames & 0x3F:02x}", rate / repeats)
+    except ValueError:  # not set
+        return None
+    time_base = Fraction(stream.time_base or 0)
+    elapsed = round(((frame.pts or 0) - (stream.start_time or 0)) * time_base * rate)
+    fps = code.fps * repeats
+    zero = Timecode(0, fps, code.drop_frame and fps % 30 == 0)
+    return str(zero + (code.frame * repeats - elapsed))
+
+
+def _count_repeats(rate: Fraction) -> int:
+    """Return the number of frames that have the same timecode in cameras."""
+    return 2 if rate > _MAX_CAMERA_RATE else 1
+
+
+def _read_packs(side_data: Any) -> bytes:
+    """Return the packs of AVCHD in side data of a frame, each of 5 bytes; empty without any."""
+    data = bytes(side_data)
+    if side_data.type.name != "SEI_UNREGISTERED" or not data.startswith(_CAMERA_DATA):
+        return b""
+    count, packs = data[len(_CAMERA_DATA) :][:1], data[len(_CAMERA_DATA) + 1 :]
+    num_packs = min(int.from_bytes(count), len(packs) // _PACK_BYTES)
+    return packs[: num_packs * _PACK_BYTES]
 
 
 def _parse_gop_header(

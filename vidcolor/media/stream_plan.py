@@ -25,6 +25,7 @@ from vidcolor.media.demux import (
 from vidcolor.media.ffmpeg_cli import can_copy_stream
 from vidcolor.media.pcm import MAX_UNNAMED_S, PcmFormat, add_pcm_stream, get_channel_layout
 from vidcolor.media.probe import StreamInfo, describe_stream
+from vidcolor.media.source_timecode import find_data_format
 from vidcolor.media.streams import (
     COVER_TYPES,
     StreamDecision,
@@ -80,7 +81,7 @@ def _decide(
             return StreamDecision(info, True, "copied")
         return StreamDecision(info, False, f"{muxer} does not support attachments")
     if info.kind == "data":
-        return _decide_data(stream, info, container)
+        return _decide_data(path, stream, info, container)
     if info.is_cover_art:
         return _decide_cover_art(stream, info, container)
     if info.kind == "video":
@@ -271,18 +272,20 @@ def _start_offset_s(stream: av.stream.Stream, video: av.VideoStream) -> float:
 
 
 def _decide_data(
-    stream: av.stream.Stream, info: StreamInfo, container: Container
+    path: Path, stream: av.stream.Stream, info: StreamInfo, container: Container
 ) -> StreamDecision:
     """Decide about a data stream. Muxers write timecode and chapter titles without its packets."""
-    if "timecode" in stream.metadata:
+    sample_format = find_data_format(path, stream)
+    if "timecode" in stream.metadata and sample_format in (None, "tmcd"):
         if "timecode" in container.holds:
             return StreamDecision(info, True, "timecode, rewritten")
         return StreamDecision(info, False, f"{container.muxer} does not support timecode")
     # FFmpeg converts the tracks with chapter titles of MP4 and MOV to chapters and discards them.
     if stream.discard == Discard.all and stream.container.chapters():
         return StreamDecision(info, True, "chapter titles, rewritten")
-    handler = f" ({info.detail})" if info.detail else ""
-    return StreamDecision(info, False, f"{info.codec} data cannot be copied{handler}")
+    handler = stream.metadata.get("handler_name")
+    note = f"{sample_format or info.codec} data cannot be copied"
+    return StreamDecision(info, False, f"{note} ({handler})" if handler else note)
 
 
 def _try_copy(stream: av.stream.Stream, codec: str, container: Container) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from fractions import Fraction
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from vidcolor.media.frames import get_pixel_layout, read_chroma, read_luma, read
 from vidcolor.media.video_decoder import VideoDecoder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -28,9 +29,12 @@ NUM_TINT_SAMPLES = 5
 """Number of frames that are sampled over the duration of a film."""
 _SAMPLE_SIZE = (64, 64)
 """Width and height of a sampled frame, in pixels."""
+_MIN_DIFFERENT = 3
+"""Minimum number of different frames among the samples, which are IDR frames. If there are fewer,
+frames between them are sampled, too."""
 _SAMPLE_STEP, _MAX_DECODED_FRAMES = 50, 300
-"""Maximum distance of the samples in a clip with one IDR frame, and the number of frames
-that are decoded, which is more than the usual 250 frames between IDR frames."""
+"""Maximum distance of these frames, and the number of frames that are decoded, which is more than
+the usual 250 frames between IDR frames."""
 _OPAQUE = 255
 """Alpha of an opaque pixel at 8 bits."""
 _BT709 = MATRICES["bt709"]
@@ -59,13 +63,19 @@ def sample_frames(
             with contextlib.suppress(av.FFmpegError, StopIteration, ValueError):  # not seekable
                 container.seek(pts, stream=stream, backward=True)
                 frames.append(next(VideoDecoder(container, stream, crop=crop).frames()))
-    if len(frames) > 1 and len({frame.pts for frame in frames}) == 1 and _is_blank(first_frame):
-        # A short clip may have one IDR frame, and many begin with a fade from black.
-        with contextlib.suppress(av.FFmpegError, ValueError):
-            container.seek(start, stream=stream, backward=True)
-            decoded = VideoDecoder(container, stream, crop=crop).frames()
-            step = min(stream.frames // NUM_TINT_SAMPLES, _SAMPLE_STEP) or _SAMPLE_STEP
-            frames += islice(decoded, step, _MAX_DECODED_FRAMES, step)
+    num_different = len({frame.pts for frame in frames})
+    if stream.frames != 1 and num_different < _MIN_DIFFERENT and _may_be_in_color(frames):
+        # A short clip may have one IDR frame, and many begin with a fade or a title.
+        step = min(_estimate_num_frames(stream, duration) // NUM_TINT_SAMPLES, _SAMPLE_STEP)
+        step = step or _SAMPLE_STEP
+        seek_to_time = partial(container.seek, start, stream=stream, backward=True)
+        seek_to_byte = partial(container.seek, 0, unsupported_byte_offset=True)  # raw streams
+        for seek in (seek_to_time, seek_to_byte):
+            with contextlib.suppress(av.FFmpegError, ValueError):
+                seek()
+                decoded = VideoDecoder(container, stream, crop=crop).frames()
+                if sampled := list(islice(decoded, step, _MAX_DECODED_FRAMES, step)):
+                    return frames + sampled
     return frames
 
 
@@ -81,9 +91,17 @@ def has_transparent_pixels(frames: Iterable[av.VideoFrame]) -> bool:
     return any(bool((f.to_ndarray(format="rgba")[..., 3] < _OPAQUE).any()) for f in frames)
 
 
-def _is_blank(frame: av.VideoFrame) -> bool:
-    sample = _sample_ycbcr(frame)
-    return sample is not None and bool(np.ptp(sample[0]) < BLANK_RANGE)
+def _estimate_num_frames(stream: av.VideoStream, duration: int | None) -> int:
+    """Return the number of frames of a film, given its duration in ticks; 0 if it is unknown."""
+    if stream.frames or not (duration and stream.time_base and stream.average_rate):
+        return stream.frames
+    return int(duration * stream.time_base * stream.average_rate)
+
+
+def _may_be_in_color(frames: Sequence[av.VideoFrame]) -> bool:
+    """Return whether other frames of a film can be in color although these are not."""
+    has_chroma = get_pixel_layout(frames[0].format.name).kind != "gray"
+    return has_chroma and measure_tint(frames) != "color"
 
 
 def _sample_ycbcr(frame: av.VideoFrame) -> FloatArray | None:

@@ -1,4 +1,4 @@
-"""Detection of truncated files by the sizes that their structure declares.
+"""Detection of truncated films and images by the sizes that their structure declares.
 
 FFmpeg reads a truncated file as far as it can and reports no error. Durations in headers do not
 prove a truncation, because programs that cut or join films often leave them unchanged.
@@ -9,15 +9,24 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from vidcolor.media.demux import demux_packets, open_input
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from typing import BinaryIO
 
-_MP4_BOXES = (b"moov", b"mdat", b"moof")
-"""Boxes of MP4 and MOV without which frames are missing."""
+_MP4_BOXES = (b"moov", b"mdat", b"moof", b"jp2c", b"jxlc", b"jxlp")
+"""Boxes of MP4 and MOV, and of JPEG 2000 and JPEG XL, without which frames are missing."""
+_PNG_END_BYTES = 12
+"""Size of the chunk IEND."""
+_JPEG_END = b"\xff\xd9"
+_UNDEFINED = 0xFFFFFFFF
+"""Value of a field of DPX that is not set."""
+_EXR_HEADER_BYTES = 1 << 20
+"""Maximum size of the header of OpenEXR that is read. It may contain a preview."""
+_EXR_OTHER_LAYOUTS = 0x1A
+"""Flags of tiles, of deep data, and of several parts, in byte 5 of OpenEXR."""
+_EXR_LINES = (1, 1, 1, 16, 32, 16, 32, 32, 32, 256)
+"""Lines of a block, by code of the compression."""
 _ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 """GUID of the object that contains the file size."""
 _FLV_SIZE, _FLV_TAG_HEADER_SIZE = struct.Struct(">I"), 11
@@ -37,6 +46,9 @@ def lasts_until(path: Path, end_s: float) -> bool:
     Raises:
         InputError: the file cannot be read.
     """
+    # The other functions, which are also for photos, do not need FFmpeg.
+    from vidcolor.media.demux import demux_packets, open_input
+
     with open_input(path) as container:
         streams = [s for s in container.streams if s.type in ("video", "audio", "subtitle")]
         for packet in demux_packets(container, streams):
@@ -63,7 +75,7 @@ def count_missing_bytes(path: Path) -> int | None:
             if start[offset:].startswith(signature):
                 try:
                     end = find_end(file, file_size)
-                except (struct.error, IndexError):
+                except (struct.error, IndexError, KeyError, ValueError):
                     return None  # The structure itself is damaged.
                 return None if end is None else max(0, end - file_size)
     return None
@@ -190,6 +202,61 @@ def _find_end_of_mxf(file: BinaryIO, _file_size: int) -> int | None:
     return footer_start + 16 + length_size + length if footer_start else None
 
 
+def _find_end_of_png(file: BinaryIO, file_size: int) -> int | None:
+    """Return the end of the file if the last chunk is IEND; otherwise the chunk is missing."""
+    file.seek(max(0, file_size - _PNG_END_BYTES))
+    return file_size + _PNG_END_BYTES * (file.read()[4:8] != b"IEND")
+
+
+def _find_end_of_jpeg(file: BinaryIO, file_size: int) -> int | None:
+    """Return the end of the file if it ends with the marker EOI; otherwise the marker is missing.
+
+    It is not searched elsewhere, because a preview ends with the same marker. A file with other
+    data behind it, such as the film of a motion photo, has no known end.
+    """
+    file.seek(max(0, file_size - _TAIL_SIZE))
+    tail = file.read()
+    if tail.endswith(_JPEG_END):
+        return file_size
+    return None if _JPEG_END in tail else file_size + len(_JPEG_END)
+
+
+def _find_end_of_dpx(file: BinaryIO, _file_size: int) -> int | None:
+    """Return the file size in the header (SMPTE ST 268-1); None if it is not defined."""
+    file.seek(0)
+    order = ">" if file.read(4) == b"SDPX" else "<"
+    file.seek(16)
+    (size,) = struct.unpack(f"{order}I", file.read(4))
+    return size if size != _UNDEFINED else None
+
+
+def _find_end_of_exr(file: BinaryIO, file_size: int) -> int | None:
+    """Return the end of the last block of lines ("OpenEXR File Layout").
+
+    None if the file has tiles or several parts.
+    """
+    file.seek(0)
+    data = file.read(_EXR_HEADER_BYTES)
+    if data[5] & _EXR_OTHER_LAYOUTS:
+        return None
+    values, at = dict[bytes, bytes](), 8
+    while data[at]:
+        name_end = data.index(b"\0", at)
+        kind_end = data.index(b"\0", name_end + 1)
+        start = kind_end + 5
+        name, at = data[at:name_end], start + struct.unpack_from("<i", data, kind_end + 1)[0]
+        values[name] = data[start:at]
+    _, top, _, bottom = struct.unpack("<4i", values[b"dataWindow"])
+    lines = _EXR_LINES[values[b"compression"][0]]
+    count = (bottom - top) // lines + 1
+    file.seek(at + 1)
+    last = max(struct.unpack(f"<{count}Q", file.read(8 * count)))
+    file.seek(last)
+    head = file.read(8)  # the number of the first line, and the size of the data
+    size: int = struct.unpack("<4xi", head)[0] if last + 8 <= file_size else 0
+    return int(last) + 8 + size
+
+
 _FORMATS: tuple[tuple[bytes, int, Callable[[BinaryIO, int], int | None]], ...] = (
     (b"\x1a\x45\xdf\xa3", 0, _find_end_of_matroska),
     (b"ftyp", 4, _find_end_of_mp4),
@@ -203,5 +270,12 @@ _FORMATS: tuple[tuple[bytes, int, Callable[[BinaryIO, int], int | None]], ...] =
     (b"OggS", 0, _find_end_of_ogg),
     (b"FLV", 0, _find_end_of_flv),
     (_MXF_PARTITION_PACK, 0, _find_end_of_mxf),
+    (b"\x89PNG", 0, _find_end_of_png),
+    (b"\xff\xd8\xff", 0, _find_end_of_jpeg),
+    (b"jP  ", 4, _find_end_of_mp4),
+    (b"JXL ", 4, _find_end_of_mp4),
+    (b"SDPX", 0, _find_end_of_dpx),
+    (b"XPDS", 0, _find_end_of_dpx),
+    (b"v/1\x01", 0, _find_end_of_exr),
 )
 """Signature, its offset in the file, and the function that returns the declared end in bytes."""

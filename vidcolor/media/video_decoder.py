@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +27,12 @@ if TYPE_CHECKING:
 SEEK_MARGIN_S = 3
 """Distance from the seek target to the start of a trim, in seconds. Seeking in MPEG streams often
 ends after the target."""
-_WITHOUT_PTS = ("avi", "mpegvideo")
+_WITHOUT_PTS = ("avi", "gxf", "mpegvideo")
 """FFmpeg's demuxers that read no PTS. Those that PyAV computes from the DTS of B-frames do not
 rise, and that of the first frame of a raw MPEG-1 stream is too early."""
+_MATROSKA = "matroska,webm"
+_LONG_DELAY_CODECS = ("h264", "hevc")
+"""Codecs of such files whose decoders may delay frames by more than one packet."""
 
 
 class VideoDecoder:
@@ -56,7 +60,12 @@ class VideoDecoder:
         self._cropper = None if crop is None else Cropper(crop)
         mode = find_field_mode(stream)
         self._flagger = None if mode is None else FieldFlagger(mode)
-        self._lacks_pts = container.format.name in _WITHOUT_PTS
+        self._lacks_pts = _lacks_pts(container, stream)
+        self._delay: int | None = None
+        """Ticks from the DTS of a packet to that of the packet for which the decoder returns the
+        frame of the former; None until it is known, or if the film has PTS."""
+        self._fed_dts: list[int] = []
+        """DTS of the packets up to the first frame, if the film lacks PTS."""
         if self._lacks_pts:
             flag: Any = Flags.gen_pts.value
             container.flags &= ~flag
@@ -78,19 +87,50 @@ class VideoDecoder:
 
     def frames(self) -> Iterator[av.VideoFrame]:
         """Yield the decoded frames, and skip packets that cannot be decoded."""
-        last_end, origin = None, None
-        for frame in self._decode():
-            if self._lacks_pts and (frame.pts is None or self._is_raw_mpeg):
-                # A decoder outputs frames in the order of the DTS, and the last frames have none.
-                frame.pts = last_end if frame.dts is None else frame.dts
-            last_end = None if frame.pts is None else frame.pts + int(frame.duration or 1)
-            if self._is_raw_mpeg and frame.pts is not None:
-                # The DTS of the first frame is the delay of the decoder.
-                origin = frame.pts if origin is None else origin
-                frame.pts -= origin
+        for frame in self._restore_pts() if self._lacks_pts else self._decode():
             if self._flagger is not None:
                 frame = self._flagger.apply(frame)
             yield frame if self._cropper is None else self._cropper.apply(frame)
+
+    def _restore_pts(self) -> Iterator[av.VideoFrame]:
+        """Yield the decoded frames with PTS from the DTS of their packets.
+
+        A decoder outputs frames in the order of the DTS, some packets later, and the last frames
+        have no DTS.
+        """
+        if self._start is not None:
+            self._delay = self._measure_delay()
+        last, step = None, 0
+        for frame in self._decode():
+            if self._delay is None and frame.dts is not None:
+                self._delay = self._find_delay(int(frame.dts))
+            if frame.dts is not None:
+                frame.pts = frame.dts - (self._delay or 0)
+            elif last is not None:
+                frame.pts = last + (step or int(frame.duration or 1))
+            if last is not None and frame.pts is not None and frame.pts > last:
+                step = min(step or frame.pts - last, frame.pts - last)
+            last = frame.pts
+            yield frame
+
+    def _measure_delay(self) -> int | None:
+        """Return the delay at the start of the film, to which it is rewound."""
+        first = VideoDecoder(self._container, self._stream)
+        next(first.frames(), None)
+        with contextlib.suppress(av.FFmpegError):
+            self._container.seek(self._stream.start_time or 0, stream=self._stream)
+        return first._delay
+
+    def _find_delay(self, dts: int) -> int:
+        """Return the delay of the decoder, in ticks; `dts` is that of the first frame."""
+        context, fed = self._stream.codec_context, self._fed_dts
+        if self._is_raw_mpeg:  # Its timestamps start before 0.
+            return dts
+        if not context.has_b_frames or len(fed) < 2:
+            return 0
+        # Leading B-frames that refer to a missing frame are packets without a frame.
+        longest = len(fed) - 1 if context.name in _LONG_DELAY_CODECS else 1
+        return min(dts, fed[longest]) - fed[0]
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         seek_before(self._container, self._stream, self._start, SEEK_MARGIN_S)
@@ -102,6 +142,8 @@ class VideoDecoder:
                 packet = next(packets, None)
                 if packet is None:
                     return
+                if self._lacks_pts and self._delay is None and packet.dts is not None:
+                    self._fed_dts.append(int(packet.dts))
                 av_frames = self._stream.decode(packet)
             except av.EOFError:
                 return
@@ -138,3 +180,13 @@ class VideoDecoder:
             return False
         time_base = Fraction(packet.time_base or 0)
         return packet.dts * time_base < self._start - SEEK_MARGIN_S
+
+
+def _lacks_pts(container: av.container.InputContainer, stream: av.VideoStream) -> bool:
+    """Return whether the packets of a stream have no PTS, also where its container can store it.
+
+    The tracks of Matroska that have a FourCC were copied from AVI, with their DTS.
+    """
+    name, context = container.format.name, stream.codec_context
+    has_fourcc = bool(context.codec_tag.strip("\0"))
+    return name in _WITHOUT_PTS or (name == _MATROSKA and has_fourcc)

@@ -14,7 +14,13 @@ from vidcolor.media.sequence_reader import probe_sequence
 from vidcolor.project.edits import replace_shots
 from vidcolor.project.identity import is_sequence
 from vidcolor.shots.edl import DEFAULT_EDL_RATE, SourceFilm
-from vidcolor.shots.shot_list import SUFFIXES, ShotList, read_shots, write_shots
+from vidcolor.shots.shot_list import (
+    SUFFIXES,
+    ShotList,
+    describe_variable_rate,
+    read_shots,
+    write_shots,
+)
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -61,8 +67,8 @@ def _probe(project: Project) -> VideoInfo:
 
 def export_shots(
     project: Project, path: Path, force: bool = False, progress: ProgressCallback | None = None
-) -> None:
-    """Write the shots of a project as .csv, .json, .edl or .otio.
+) -> list[str]:
+    """Write the shots of a project as .csv, .json, .edl or .otio, and return warnings.
 
     Raises:
         UsageError: the file exists and `force` is False, or has another suffix.
@@ -72,7 +78,9 @@ def export_shots(
     check_suffix(path, SUFFIXES, "shot list")
     source = project.find_source()
     check_target(path, [source, project.path], force)
-    write_shots(path, *list_shots(project, progress), force)
+    shots, film = list_shots(project, progress)
+    write_shots(path, shots, film, force)
+    return describe_variable_rate(path, shots, film)
 
 
 def list_shots(

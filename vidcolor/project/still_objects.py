@@ -16,13 +16,13 @@ from vidcolor.hints.objects import (
     CLICK_LIMITS,
     MEMORY_LIMITS,
     HintedObject,
+    find_alphas,
     group_discs,
     make_points,
     paint_objects,
     segment_clicks,
 )
 from vidcolor.imaging.resize import resize_area
-from vidcolor.imaging.smoothstep import smoothstep
 from vidcolor.project.recent import Recent
 
 if TYPE_CHECKING:
@@ -148,9 +148,8 @@ class ObjectFinder:
         masks = self._segmentation.segment_memory(
             self._embed(frame), self._segmentation.join(others), points
         )
-        alphas = smoothstep(
-            np.stack([remove_stray_parts(mask, None) for mask in masks]), *MEMORY_LIMITS
-        )
+        masks = np.stack([remove_stray_parts(mask, None) for mask in masks])
+        alphas = find_alphas([objects[k] for k in members], masks, MEMORY_LIMITS)
         return alphas if clicked is None else np.maximum(alphas, clicked)
 
     def _segment(
@@ -165,7 +164,8 @@ class ObjectFinder:
         def make() -> FloatArray:
             image = self._embed(frame)
             points = self._make_points(objects, members, discs)
-            alphas = smoothstep(segment_clicks(self._segmentation, image, points), *CLICK_LIMITS)
+            masks = segment_clicks(self._segmentation, image, points)
+            alphas = find_alphas([objects[k] for k in members], masks, CLICK_LIMITS)
             for k, alpha in zip(members, alphas, strict=True):
                 for disc in _select(discs, objects[k]):  # a disc is always part of its object
                     fill_disc(disc, alpha, self._size)

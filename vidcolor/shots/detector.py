@@ -13,12 +13,19 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from vidcolor.shots.cuts import CutDetector, FrameSample
 from vidcolor.shots.dissolves import Dissolve, DissolveDetector
 from vidcolor.shots.fades import Fade, FadeDetector
-from vidcolor.shots.features import extract_features, make_thumbnail, resize_frame
+from vidcolor.shots.features import (
+    MIN_CONTRAST,
+    MIN_FAINT_CONTRAST,
+    extract_features,
+    is_faint,
+    make_thumbnail,
+    resize_frame,
+)
 from vidcolor.shots.letterbox import LetterboxCropper
 
 if TYPE_CHECKING:
@@ -86,6 +93,16 @@ def make_shot_finder(shots: Sequence[Shot]) -> ShotFinder:
     return lambda index: shots[max(bisect_right(starts, index) - 1, 0)]
 
 
+class _Frame(NamedTuple):
+    """A frame whose following frame decides whether it is faint or blank."""
+
+    number: int
+    """Index of the frame in the film, from 0."""
+    frame: FloatArray
+    """Result of `resize_frame`, without letterbox."""
+    thumbnail: FloatArray
+
+
 class ShotDetector:
     """Detects shots with a delay of `LOOKAHEAD` frames and with bounded memory."""
 
@@ -121,6 +138,8 @@ class ShotDetector:
         return self._current.first if self._current.mixed_range.stop > limit else limit
 
     def _start_detectors(self, first: int) -> None:
+        self._previous: FloatArray | None = None
+        self._next: _Frame | None = None
         self._cuts, self._fades = CutDetector(), FadeDetector(first)
         self._dissolves = DissolveDetector(first)
 
@@ -137,12 +156,24 @@ class ShotDetector:
             self._start_detectors(self._count - len(self._recent))
             frames = list(self._recent)
         for index, recent in enumerate(frames, self._count - len(frames)):
-            self._detect(index, self._cropper.crop(recent))
+            cropped = self._cropper.crop(recent)
+            self._shift(_Frame(index, cropped, make_thumbnail(cropped)))
         return self._complete(self._count - LOOKAHEAD)
 
-    def _detect(self, index: int, frame: FloatArray) -> None:
-        thumbnail = make_thumbnail(frame)
-        features = extract_features(thumbnail)
+    def _shift(self, following: _Frame | None) -> None:
+        """Process the frame before the given one; None for the last frame of the film."""
+        if self._next is not None:
+            thumbnails = (self._previous, None if following is None else following.thumbnail)
+            self._detect(*self._next, [t for t in thumbnails if t is not None])
+            self._previous = self._next.thumbnail
+        self._next = following
+
+    def _detect(
+        self, index: int, frame: FloatArray, thumbnail: FloatArray, neighbors: Sequence[FloatArray]
+    ) -> None:
+        # At the end of a fade, the shot itself is faint.
+        is_visible = not self._fades.is_dim and is_faint(thumbnail, neighbors)
+        features = extract_features(thumbnail, MIN_FAINT_CONTRAST if is_visible else MIN_CONTRAST)
         fade = self._fades.feed(float(thumbnail.std()), features)
         if features is not None and not self._fades.is_dim:
             self._add(self._cuts.feed(FrameSample(index, features, frame)))
@@ -151,6 +182,7 @@ class ShotDetector:
 
     def finish(self) -> list[Shot]:
         """Return the remaining shots; empty if there was no frame."""
+        self._shift(None)
         for found in (*self._cuts.finish(), self._fades.finish(), *self._dissolves.finish()):
             self._add(found)
         complete = self._complete(self._count)

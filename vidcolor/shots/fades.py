@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vidcolor.shots.features import MIN_CONTRAST, FrameFeatures, measure_change
+from vidcolor.shots.features import FrameFeatures, measure_change
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -87,7 +87,7 @@ class FadeDetector:
         """
         index, was_dim = self._count, self.is_dim
         self._count += 1
-        self.is_dim = self._update_dim(contrast)
+        self.is_dim = self._update_dim(contrast, features is None)
         if self.is_dim and not was_dim:
             self._dip_first = index
         elif was_dim and not self.is_dim and index - self._dip_first > MAX_FLASH:
@@ -112,13 +112,13 @@ class FadeDetector:
             if self._dip:
                 self._after.append(self._clear[-1])
 
-    def _update_dim(self, contrast: float) -> bool:
+    def _update_dim(self, contrast: float, is_blank: bool) -> bool:
         """Return whether the next frame is dim, and update the usual contrast."""
         # Frames of a dark shot are not dim: after a cut they set the usual contrast, and otherwise
         # the usual contrast decays to theirs.
         previous, self._contrast = self._contrast, contrast
         usual = self._usual_contrast = max(contrast, USUAL_CONTRAST_DECAY * self._usual_contrast)
-        if contrast < MIN_CONTRAST:
+        if is_blank:
             return True
         if self.is_dim:
             return contrast < RECOVERED_RATIO * usual

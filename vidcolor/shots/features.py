@@ -16,6 +16,8 @@ import numpy as np
 from vidcolor.imaging.resize import resize_area
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from vidcolor.imaging.types import FloatArray
 
 DETECTION_SIZE = 128
@@ -41,7 +43,13 @@ EDGE_SIGMA = 1.0
 a frame from `resize_frame`."""
 MIN_CONTRAST = 0.02
 """Minimum standard deviation of Y' in [0, 1]. A frame with less is blank, such as black film or a
-white flash, and has no features."""
+white flash, and has no features, unless it is known to be faint."""
+MIN_FAINT_CONTRAST = 0.006
+"""Minimum standard deviation of a faint frame, such as a title card of low contrast. Grain has at
+most 0.002."""
+MIN_FAINT_CORRELATION = 0.8
+"""Minimum correlation of a faint frame with its neighbor. Dust on black film differs in every
+frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +84,26 @@ def make_thumbnail(frame: FloatArray) -> FloatArray:
     return resize_area(smooth, (frame.shape[0] // 2, frame.shape[1] // 2))
 
 
-def extract_features(thumbnail: FloatArray) -> FrameFeatures | None:
+def extract_features(
+    thumbnail: FloatArray, min_contrast: float = MIN_CONTRAST
+) -> FrameFeatures | None:
     """Return the features of a thumbnail from `make_thumbnail`, or None if it is blank."""
     contrast = float(thumbnail.std())
-    if contrast < MIN_CONTRAST:
+    if contrast < min_contrast:
         return None
     standardized = ((thumbnail - thumbnail.mean()) / contrast).astype(np.float32)
     return FrameFeatures(standardized, _compute_histograms(standardized))
+
+
+def is_faint(thumbnail: FloatArray, neighbors: Iterable[FloatArray]) -> bool:
+    """Return whether a thumbnail with less than `MIN_CONTRAST` shows the same as a neighbor."""
+    if not MIN_FAINT_CONTRAST <= thumbnail.std() < MIN_CONTRAST:
+        return False
+    return any(
+        other.std() >= MIN_FAINT_CONTRAST
+        and np.corrcoef(thumbnail.ravel(), other.ravel())[0, 1] >= MIN_FAINT_CORRELATION
+        for other in neighbors
+    )
 
 
 def measure_change(a: FrameFeatures, b: FrameFeatures) -> float:

@@ -26,12 +26,15 @@ from tests.helpers.stills import (
     srgb_profile,
 )
 from vidcolor.errors import InputError, OutputError
+from vidcolor.media.preview_image import read_image_rgb
 from vidcolor.media.stills.boxes import make_box
 from vidcolor.media.stills.jpeg2000 import CODESTREAM_SIGNATURE, FILE_SIGNATURE
 from vidcolor.media.stills.registry import read_still, read_still_recipe, write_still
 from vidcolor.photo import default_target
 
 SIGNATURES = {".jp2": FILE_SIGNATURE, ".jpx": FILE_SIGNATURE, ".j2k": CODESTREAM_SIGNATURE}
+
+LOSSLESS = [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000]
 
 
 def decode(path):
@@ -74,10 +77,18 @@ def test_8_bit_color_and_alpha_survive(tmp_path, gray, mode):
 
 def test_16_bit_color_with_alpha_is_read(tmp_path, deep):
     bgra = np.dstack([deep, deep[::-1], deep[:, ::-1], deep])
-    cv2.imwrite(str(tmp_path / "a.jp2"), bgra, [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000])
+    cv2.imwrite(str(tmp_path / "a.jp2"), bgra, LOSSLESS)
     still = read_still(tmp_path / "a.jp2")
     np.testing.assert_array_equal(still.luma, luma_bt709(bgra[..., 2::-1], 16))
     np.testing.assert_array_equal(still.alpha, deep)
+
+
+def test_16_bit_color_is_displayed(tmp_path, deep):
+    """Pillow turns white into black."""
+    deep[:4] = 65535
+    cv2.imwrite(str(tmp_path / "a.jp2"), np.dstack([deep] * 3), LOSSLESS)
+    rgb = read_image_rgb(tmp_path / "a.jp2")
+    np.testing.assert_array_equal(rgb[..., 1], np.rint(deep / 257))
 
 
 @pytest.mark.parametrize("pixel_format", ["gray10le", "gray12le", "gbrp12le", "yuv444p12le"])
@@ -174,6 +185,7 @@ def test_less_than_8_bits_have_white_at_the_top(tmp_path, gray, bits, channels):
     write_jp2(tmp_path / "a.jp2", codestream, bits, channels)
     expected = np.rint(codes * (255 / ((1 << bits) - 1)))
     np.testing.assert_array_equal(read_still(tmp_path / "a.jp2").luma, expected)
+    np.testing.assert_array_equal(read_image_rgb(tmp_path / "a.jp2")[..., 1], expected)
 
 
 @pytest.mark.parametrize("bits", [1, 4, 8])

@@ -8,7 +8,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin
 
 from tests.helpers.stills import PROVENANCE, open_image, random_chroma
 from vidcolor.errors import InputError
@@ -51,6 +51,14 @@ def test_a_transparent_gray_of_few_bits_becomes_alpha(tmp_path, gray, bits):
         still = read_still(tmp_path / "key.png")
         np.testing.assert_array_equal(still.luma, codes * (255 // ((1 << bits) - 1)))
         np.testing.assert_array_equal(still.alpha, np.where(codes == key, 0, 255))
+
+
+def test_libpng_prints_no_warning_about_a_profile(tmp_path, deep, capfd):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(deep).save(tmp_path / "a.png", icc_profile=profile)  # of R'G'B' for gray
+    still = read_still(tmp_path / "a.png")
+    np.testing.assert_array_equal(still.luma, deep)
+    assert still.metadata.icc == profile and not capfd.readouterr().err
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 
+PAINTED = """new Promise((resolve) => {
+    const paint = () => requestAnimationFrame(() => requestAnimationFrame(resolve));
+    const fades = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+    setTimeout(paint, fades ? 250 : 0);
+})"""
+"""Resolves when the picture that was loaded is on the screen: it is painted in the next frame."""
+
+
 def wait_for_picture(page: Page, key: str = "") -> Locator:
     """Return the canvas of a view as soon as it shows a picture in color.
 
@@ -30,8 +38,7 @@ def wait_for_picture(page: Page, key: str = "") -> Locator:
         arg=[canvas.element_handle(), key],
         timeout=120_000,
     )
-    # Pictures are painted, and fade in, in the next frames.
-    page.wait_for_timeout(250)
+    page.evaluate(PAINTED)
     return canvas
 
 
@@ -41,7 +48,7 @@ def locate_mark(page: Page, canvas: Locator) -> tuple[float, float]:
     The pointer is moved off the picture first, because it draws outlines.
     """
     page.mouse.move(1, 1)
-    page.wait_for_timeout(60)
+    page.evaluate(PAINTED)
     ratio = page.evaluate("devicePixelRatio")
     box = canvas.bounding_box()
     assert box is not None

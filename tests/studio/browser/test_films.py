@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,50 +12,14 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
-from tests.helpers.films import read_reel, write_gray
-from tests.helpers.studio_server import StudioProcess
 from tests.studio.browser.conftest import Visitor
 from tests.studio.browser.pointing import point_at, wait_for_picture
 from tests.studio.browser.server import Session, wait_for
-from vidcolor.project.api import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 CUTS = [0, 10, 20, 30]
 NUM_FRAMES = 40
 HAS_FOCUS = "document.activeElement.matches('picture-canvas')"
-
-
-@pytest.fixture(scope="module")
-def film_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A film of four shots of ten frames, with its project."""
-    frames = read_reel(50, 20, (320, 240)) + read_reel(320, 20, (320, 240))
-    path = write_gray(tmp_path_factory.mktemp("film") / "reel.mkv", frames)
-    Project.new(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def studio(film_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudioProcess]:
-    """A server that was started with the film, instead of the one that other tests share."""
-    server = StudioProcess(tmp_path_factory.mktemp("studio"), (film_path,)).start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture(scope="module")
-def session(studio: StudioProcess) -> Iterator[Session]:
-    """A session that looks at the film beside the browsers."""
-    session = Session(studio)
-    yield session
-    session.close()
-
-
-@pytest.fixture(scope="module")
-def film(session: Session) -> str:
-    """The id of the film."""
-    (known,) = session.get("/api/films")["films"]
-    assert list_cuts(session.open_film(known["id"])) == CUTS
-    return str(known["id"])
 
 
 def list_cuts(state: dict[str, Any]) -> list[int]:
@@ -73,7 +37,6 @@ def expect_position(page: Page, shot: int, frame: int) -> None:
 
 def test_a_film_is_decided_by_keyboard(
     session: Session,
-    studio: StudioProcess,
     film: str,
     film_path: Path,
     visitor: Callable[..., Visitor],
@@ -81,7 +44,8 @@ def test_a_film_is_decided_by_keyboard(
     def read() -> dict[str, Any]:
         return session.get(f"/api/films/{film}")
 
-    page = visitor(studio).open()
+    assert list_cuts(read()) == CUTS
+    page = visitor(session=None).open()  # it sees no uploads of other tests
     link = page.get_by_role("link", name=re.compile(r"reel\.mkv"))
     expect(link).to_be_visible()
     for _ in range(12):
@@ -176,12 +140,12 @@ def test_a_film_is_decided_by_keyboard(
 
 
 def test_a_film_is_reviewed_by_keyboard(
-    session: Session, studio: StudioProcess, film: str, visitor: Callable[..., Visitor]
+    session: Session, film: str, visitor: Callable[..., Visitor]
 ) -> None:
     def read() -> dict[str, Any]:
         return session.get(f"/api/films/{film}")
 
-    page = visitor(studio).open(f"#/review/{film}")
+    page = visitor().open(f"#/review/{film}")
     wait_for_picture(page)
     expect(page.get_by_text("shot 1/4")).to_be_visible()
     page.keyboard.press("n")
@@ -198,12 +162,12 @@ def test_a_film_is_reviewed_by_keyboard(
 
 
 def test_a_click_and_a_note_count_although_the_person_goes_on(
-    session: Session, studio: StudioProcess, film: str, visitor: Callable[..., Visitor]
+    session: Session, film: str, visitor: Callable[..., Visitor]
 ) -> None:
     def read() -> dict[str, Any]:
         return session.get(f"/api/films/{film}")
 
-    page = visitor(studio).open()
+    page = visitor().open()
     page.evaluate(f"location.hash = '#/film/{film}'")
     canvas = wait_for_picture(page)
     held: list[Route] = []
@@ -230,9 +194,9 @@ def test_a_click_and_a_note_count_although_the_person_goes_on(
 
 
 def test_two_people_see_the_decisions_of_each_other(
-    session: Session, studio: StudioProcess, film: str, visitor: Callable[..., Visitor]
+    session: Session, film: str, visitor: Callable[..., Visitor]
 ) -> None:
-    people = visitor(studio), visitor(studio, color_scheme="dark")
+    people = visitor(), visitor(session=None, color_scheme="dark")
     for person in people:
         person.expected = ["409.*/changes"]  # a page may not know the last revision yet
     first, second = (person.open(f"#/film/{film}") for person in people)
@@ -256,14 +220,14 @@ def test_two_people_see_the_decisions_of_each_other(
 
 
 def test_a_conflict_shows_both_changes(
-    session: Session, studio: StudioProcess, film: str, visitor: Callable[..., Visitor]
+    session: Session, film: str, visitor: Callable[..., Visitor]
 ) -> None:
     def change_before(route: Route) -> None:
         revision = session.get(f"/api/films/{film}")["revision"]
         session.change(f"films/{film}", revision, do="set-shot", shot=1, vividness=0.25)
         route.continue_()
 
-    person = visitor(studio)
+    person = visitor()
     person.expected = ["409.*/changes"]
     page = person.open(f"#/film/{film}")
     wait_for_picture(page)
@@ -279,11 +243,11 @@ def test_a_conflict_shows_both_changes(
 
 
 def test_a_typo_in_the_project_is_named_until_it_is_corrected(
-    studio: StudioProcess, film: str, film_path: Path, visitor: Callable[..., Visitor]
+    film: str, film_path: Path, visitor: Callable[..., Visitor]
 ) -> None:
     project = film_path.with_name("reel.vidcolor.json")
     right = project.read_text()
-    person = visitor(studio)
+    person = visitor()
     person.expected = ["400", "422"]  # stills that were asked for meanwhile
     page = person.open(f"#/film/{film}")
     wait_for_picture(page)
@@ -297,7 +261,6 @@ def test_a_typo_in_the_project_is_named_until_it_is_corrected(
 
 def test_reference_is_for_a_shot_or_for_the_film(
     session: Session,
-    studio: StudioProcess,
     film: str,
     tmp_path: Path,
     visitor: Callable[..., Visitor],
@@ -305,7 +268,7 @@ def test_reference_is_for_a_shot_or_for_the_film(
     picture = tmp_path / "postcard.png"
     colors = Image.linear_gradient("L").resize((96, 64))
     Image.merge("RGB", (colors, colors.rotate(180), colors)).save(picture)
-    page = visitor(studio).open(f"#/film/{film}")
+    page = visitor().open(f"#/film/{film}")
     wait_for_picture(page)
     page.keyboard.press("ArrowDown")
     for scope in ("shot", "film"):
@@ -337,13 +300,12 @@ NAME_COLORS = """async (colors) => {
 
 
 def test_files_for_other_programs_are_saved(
-    studio: StudioProcess,
     film: str,
     film_path: Path,
     tmp_path: Path,
     visitor: Callable[..., Visitor],
 ) -> None:
-    person = visitor(studio)
+    person = visitor()
     person.expected = ["422"]
     page = person.open(f"#/film/{film}")
     wait_for_picture(page)
@@ -396,9 +358,9 @@ STEP = """async ([key, times]) => {
 
 @pytest.mark.exhaustive
 def test_scrubbing_keeps_the_memory_flat_and_then_the_page_rests(
-    studio: StudioProcess, film: str, visitor: Callable[..., Visitor]
+    film: str, visitor: Callable[..., Visitor]
 ) -> None:
-    person = visitor(studio)
+    person = visitor()
     person.context.add_init_script(COUNT_BITMAPS)
     page = person.open(f"#/film/{film}")
     wait_for_picture(page)

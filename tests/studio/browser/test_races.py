@@ -15,7 +15,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Route
 
 from tests.helpers.studio_server import StudioProcess
-from tests.studio.browser.conftest import Visitor
+from tests.studio.browser.conftest import Visitor, make_context
 from tests.studio.browser.server import Session, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
@@ -159,9 +159,9 @@ SCENARIOS = {
 @pytest.fixture(scope="module")
 def page(chromium: Browser, studio: StudioProcess, session: Session) -> Iterator[Page]:
     """A page of the studio, whose modules the tests use."""
-    visitor = Visitor(chromium, studio, session)
+    visitor = Visitor(make_context(chromium, session), studio)
     page = visitor.open()
-    page.get_by_role("button", name="Queue").wait_for()
+    page.get_by_role("button", name="Queue", exact=True).wait_for()
     yield page
     visitor.close()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.helpers.studio_server import StudioProcess
 from tests.studio.browser.conftest import Visitor
@@ -31,15 +31,6 @@ performance.getEntriesByType("resource")
     .map((entry) => `${entry.name} ${entry.workerFinalSourceType}`)
 """
 CONNECTION = r"net::ERR_|503|Failed to fetch|NetworkError"
-
-
-@pytest.fixture
-def server(studio: StudioProcess) -> Iterator[StudioProcess]:
-    """The shared server, which a test may kill."""
-    yield studio
-    assert studio.process is not None
-    if studio.process.poll() is not None:
-        studio.start()
 
 
 @contextlib.contextmanager
@@ -79,7 +70,7 @@ def test_a_full_queue_is_shown_and_tried_again(
 
     def refuse(route: Route) -> None:
         body = {"error": "too many jobs wait; try again later", "code": "busy"}
-        route.fulfill(status=503, headers={"Retry-After": "2"}, json=body)
+        route.fulfill(status=503, headers={"Retry-After": "1"}, json=body)
 
     page.route("**/render", refuse, times=1)
     page.get_by_role("button", name="Download").click()
@@ -91,12 +82,8 @@ def test_a_full_queue_is_shown_and_tried_again(
         pass
 
 
-def test_a_reload_without_server_shows_a_page_that_recovers(
-    server: StudioProcess, session: Session, visitor: Callable[..., Visitor], samples: Path
-) -> None:
-    photo = session.add_photo(samples / "sepia.png")
-    person = visitor(service_workers="allow")
-    person.expected = [CONNECTION, "401"]
+def open_with_service_worker(person: Visitor, photo: str) -> Page:
+    """Open a photo, and again with the service worker, which leaves everything to the server."""
     page = person.open(f"#/photo/{photo}")
     wait_for_picture(page)
     page.evaluate("async () => { await navigator.serviceWorker.ready; }")
@@ -105,8 +92,10 @@ def test_a_reload_without_server_shows_a_page_that_recovers(
     assert page.evaluate("navigator.serviceWorker.controller.state") == "activated"
     assert page.evaluate("caches.keys()") == []
     assert page.evaluate(SEEN_BY_WORKER) == [], "the worker sees only the start page"
+    return page
 
-    server.kill()
+
+def check_reload_without_server(page: Page) -> None:
     page.reload()
     heading = page.get_by_role("heading", name="The studio does not answer")
     expect(heading).to_be_visible(timeout=SECONDS)
@@ -114,59 +103,61 @@ def test_a_reload_without_server_shows_a_page_that_recovers(
     expect(heading).to_be_visible(timeout=SECONDS)
     assert check(page, "offline") == []
     assert page.evaluate("document.scripts.length") == 1
-    server.start()
-    wait_for_picture(page)
-    assert page.url.endswith(f"#/photo/{photo}")
 
-    # A link works once, as without the worker.
-    person.context.clear_cookies()
-    link = server.make_link()
+
+def check_links_with_service_worker(page: Page, studio: StudioProcess) -> None:
+    """A link works once, and a page of another site gets no session, and no error either."""
+    page.context.clear_cookies()
+    link = studio.make_link()
     page.goto(link)
-    expect(page.get_by_role("button", name="Queue")).to_be_visible()
+    expect(page.get_by_role("button", name="Queue", exact=True)).to_be_visible()
     assert httpx.get(link).status_code == 401
-    # A page of another site gets no session, and no error either.
-    body = f'<a href="{server.base_url}/#/">studio</a>'
+    body = f'<a href="{studio.base_url}/#/">studio</a>'
     page.route("http://other.test/", lambda r: r.fulfill(body=body, content_type="text/html"))
     page.goto("http://other.test/")
     page.get_by_role("link").click()
     expect(page.get_by_role("heading", name="This browser has no access")).to_be_visible()
 
 
-def test_a_worker_that_another_program_inherits_leaves(
-    server: StudioProcess, visitor: Callable[..., Visitor]
+def test_pages_of_a_killed_server_recover_and_nothing_is_lost(
+    studio: StudioProcess, session: Session, visitor: Callable[..., Visitor], samples: Path
 ) -> None:
-    person = visitor(service_workers="allow")
-    person.expected = [CONNECTION, "404"]
-    page = person.open()
-    page.evaluate("async () => { await navigator.serviceWorker.ready; }")
-    server.kill()
-    with other_program(server.port):
-        page.goto(f"{server.base_url}/")
-        expect(page.get_by_role("heading", name="Directory listing")).to_be_visible()
-        assert page.evaluate("navigator.serviceWorker.getRegistrations()") == []
+    """One page is reloaded while there is no server, and the other one is worked on."""
+    photos = [session.add_photo(samples / name) for name in ("sepia.png", "photo.jpg")]
+    people = visitor(service_workers="allow"), visitor()
+    people[0].expected = [CONNECTION, "401"]
+    people[1].expected = [CONNECTION]
+    reloaded = open_with_service_worker(people[0], photos[0])
+    worked_on = people[1].open(f"#/photo/{photos[1]}")
+    canvas = wait_for_picture(worked_on)
+    workers = list_workers(studio)
 
-
-def test_a_killed_server_loses_nothing(
-    server: StudioProcess, session: Session, visitor: Callable[..., Visitor], samples: Path
-) -> None:
-    photo = session.add_photo(samples / "photo.jpg")
-    person = visitor()
-    person.expected = [CONNECTION]
-    page = person.open(f"#/photo/{photo}")
-    canvas = wait_for_picture(page)
-    workers = list_workers(server)
-    server.kill()
-    banner = page.get_by_text("The server does not answer")
-    point_at(page, canvas, 0.5, 0.8)
-    page.get_by_label("Saturation", exact=True).press("ArrowRight")
+    studio.kill()
+    banner = worked_on.get_by_text("The server does not answer")
+    point_at(worked_on, canvas, 0.5, 0.8)
+    worked_on.get_by_label("Saturation", exact=True).press("ArrowRight")
     expect(banner).to_be_visible(timeout=SECONDS)
+    check_reload_without_server(reloaded)
     with pytest.raises(httpx.ConnectError):
-        httpx.get(server.base_url)
-    server.start()
+        httpx.get(studio.base_url)
+
+    studio.start()
     expect(banner).to_be_hidden(timeout=SECONDS)
-    state = wait_for(lambda: (p := session.get(f"/api/photos/{photo}"))["saturation"] > 1 and p)
+    state = wait_for(lambda: (p := session.get(f"/api/photos/{photos[1]}"))["saturation"] > 1 and p)
     assert state["error"] is None
-    page.goto(f"{server.base_url}/#/")
-    expect(page.locator(f'.tile a[href="#/photo/{photo}"]')).to_be_visible()
+    worked_on.goto(f"{studio.base_url}/#/")
+    expect(worked_on.locator(f'.tile a[href="#/photo/{photos[1]}"]')).to_be_visible()
     alive = [worker for worker in workers if Path(f"/proc/{worker}").exists()]
     wait_for(lambda: not [worker for worker in alive if Path(f"/proc/{worker}").exists()])
+    worked_on.close()
+    wait_for_picture(reloaded)
+    assert reloaded.url.endswith(f"#/photo/{photos[0]}")
+    check_links_with_service_worker(reloaded, studio)
+
+    # A service worker that another program inherits leaves.
+    people[0].expected.append("404")
+    studio.kill()
+    with other_program(studio.port):
+        reloaded.goto(f"{studio.base_url}/")
+        expect(reloaded.get_by_role("heading", name="Directory listing")).to_be_visible()
+        assert reloaded.evaluate("navigator.serviceWorker.getRegistrations()") == []

@@ -92,7 +92,7 @@ def _read_pairs(record: ResultRecord, count: int, width: int) -> Iterator[tuple[
     start = Fraction(record.options.get("start") or 0)
     if record.kind == "photo":
         size = (2 * width, 2 * width)
-        yield "", read_image_rgb(source, size), read_image_rgb(target, size)
+        yield "", read_image_rgb(source, size, allow_damaged=True), read_image_rgb(target, size)
     elif record.kind == "film" and target.is_file():
         pair = FilmPair(source, target, offset=start)
         size = fit_size(pair.a.size, width)
@@ -115,7 +115,8 @@ def _read_frame(path: Path, index: int, rate: Fraction) -> Rgb:
         return film.frame_at((index + Fraction(1, 2)) / rate).rgb(film.size)
     sequence = find_sequence(path)
     number = sequence.first_number + index
-    return read_image_rgb(sequence.files[min(sequence.files, key=lambda n: abs(n - number))])
+    nearest = min(sequence.files, key=lambda n: abs(n - number))
+    return read_image_rgb(sequence.files[nearest], allow_damaged=True)
 
 
 def fit_size(size: tuple[int, int], width: int) -> tuple[int, int]:

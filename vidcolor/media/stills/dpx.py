@@ -64,6 +64,8 @@ _REEL_FIELD = slice(1556, 1588)
 """The name of the input device. Editing programs read it as the name of the reel or tape."""
 _FRAME_RATES = (1724, 1940)
 """Offsets of the frame rates of film and television: 32-bit floats."""
+_PIXEL_ASPECT = 1628
+"""Offset of the pixel aspect ratio: the horizontal and the vertical part."""
 _TIMECODE = 1920
 """Offset of the timecode."""
 _MAX_RATE = 1000
@@ -130,7 +132,9 @@ def _make_fields(metadata: StillMetadata, losses: list[str]) -> dict[int, bytes]
         if reel[:size].decode() != metadata.reel:
             stored = reel[:size].decode()
             losses.append(f"DPX stores the reel name {metadata.reel} as {stored}")
-    rate = metadata.frame_rate
+    rate, aspect = metadata.frame_rate, metadata.pixel_aspect
+    if aspect:
+        fields[_PIXEL_ASPECT] = struct.pack("<II", aspect.numerator, aspect.denominator)
     if rate:
         fields |= dict.fromkeys(_FRAME_RATES, struct.pack("<f", rate))
     if metadata.timecode:
@@ -269,7 +273,7 @@ def _read_user_data(dpx: bytes) -> bytes:
 
 def _read_pixel_aspect(dpx: bytes) -> Fraction | None:
     """Return the width of a pixel divided by its height; None if square or not defined."""
-    horizontal, vertical = _read_integers(dpx, 1628, 1632)
+    horizontal, vertical = _read_integers(dpx, _PIXEL_ASPECT, _PIXEL_ASPECT + 4)
     if _UNDEFINED in (horizontal, vertical) or not vertical:
         return None
     aspect = Fraction(horizontal, vertical)

@@ -141,6 +141,8 @@ def encode_exr(job: ColorizedStill) -> EncodedStill:
 def _make_attributes(metadata: StillMetadata) -> tuple[Attribute, ...]:
     """Return the attributes of a source that is not OpenEXR."""
     attributes, rate = [], metadata.frame_rate
+    if metadata.pixel_aspect:
+        attributes.append((_PIXEL_ASPECT, b"float", struct.pack("<f", metadata.pixel_aspect)))
     if rate:
         value = struct.pack("<iI", rate.numerator, rate.denominator)
         attributes.append((_FRAME_RATE, b"rational", value))

@@ -192,7 +192,7 @@ for _row in (
         read_xmp=dpx.read_dpx_xmp,
         encode=dpx.encode_dpx,
         bits=(8, 10, 12, 16),  # 10 and 12 without alpha, as FFmpeg cannot write it
-        stores=frozenset({"alpha", "frame_rate", "reel", "timecode", "xmp"}),
+        stores=frozenset({"alpha", "frame_rate", "pixel_aspect", "reel", "timecode", "xmp"}),
         extras_label="the film fields of the DPX header",
         is_film_scan=True,
     ),
@@ -205,7 +205,9 @@ for _row in (
         read_xmp=exr.read_exr_comments,
         encode=exr.encode_exr,
         bits=(16,),  # float linear light, which holds 16-bit sRGB exactly
-        stores=frozenset({"alpha", "frame_rate", "premultiplied", "reel", "timecode", "xmp"}),
+        stores=frozenset(
+            {"alpha", "frame_rate", "pixel_aspect", "premultiplied", "reel", "timecode", "xmp"}
+        ),
         extras_label="the OpenEXR attributes",
         is_film_scan=True,
     ),

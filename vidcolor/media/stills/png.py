@@ -27,7 +27,7 @@ from vidcolor.media.stills.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from vidcolor.media.stills.types import ColorizedStill
@@ -38,6 +38,8 @@ _XMP_KEYWORD = b"XML:com.adobe.xmp"
 """Keyword of the iTXt chunk with the XMP packet."""
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Samples per pixel by color type."""
+_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+"""Chunks without which the pixels cannot be decoded."""
 _GRAY, _GRAY_ALPHA = 0, 4
 """Color types of gray without and with alpha."""
 _MAX_TEXT_BYTES = 64 << 20
@@ -98,7 +100,9 @@ def read_png(path: Path, allow_damaged: bool) -> DecodedImage:
     metadata, warnings = _read_metadata(chunks)
     transparent = dict(chunks).get(b"tRNS") if header.color_type == _GRAY else None
     if header.bits == 16:
-        decoded = _decode_16_bit(data, header)
+        # OpenCV would print warnings about metadata, such as profiles.
+        pixel_chunks = [chunk for chunk in chunks if chunk[0] in _PIXEL_CHUNKS]
+        decoded = _decode_16_bit(data if damage else _join_chunks(pixel_chunks), header)
     else:
         image = PngImageFile(io.BytesIO(data), str(path))
         if transparent:  # Pillow compares it with samples that it has scaled to 8 bits
@@ -241,6 +245,10 @@ def encode_chunk(name: bytes, body: bytes) -> bytes:
     return len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")
 
 
+def _join_chunks(chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return b"".join((SIGNATURE, *(encode_chunk(*chunk) for chunk in chunks)))
+
+
 def _recover_rows(
     data: bytes, header: _Header, chunks: list[tuple[bytes, bytes]]
 ) -> tuple[bytes, float]:
@@ -255,8 +263,7 @@ def _recover_rows(
     out = [(b"IHDR", data[16:29])]
     out += [(name, body) for name, body in chunks if name in (b"PLTE", b"tRNS")]
     out += [(b"IDAT", zlib.compress(kept.ljust(num_bytes, b"\0"), 1)), (b"IEND", b"")]
-    png = SIGNATURE + b"".join(encode_chunk(*chunk) for chunk in out)
-    return png, len(kept) / num_bytes
+    return _join_chunks(out), len(kept) / num_bytes
 
 
 def _inflate_partially(compressed: bytes, max_bytes: int) -> bytes:

@@ -58,6 +58,7 @@ _FIELD_LABELS = {
     "photoshop": "Photoshop resources, which include IPTC captions",
     "iptc": "IPTC captions",
     "dpi": "the resolution",
+    "pixel_aspect": "the pixel aspect ratio",
 }
 """Names in warnings of the fields of `StillMetadata` that a format may not store."""
 
@@ -123,17 +124,17 @@ def read_still_rgb(path: Path) -> tuple[NDArray[np.uint8], Fraction]:
     return np.ascontiguousarray(upright), image.metadata.pixel_aspect or Fraction(1)
 
 
-def read_still_pillow(path: Path) -> Image.Image:
+def read_still_pillow(path: Path, allow_damaged: bool = False) -> Image.Image:
     """Read an image for display: a Pillow image of 8 bits, upright, with its profile in `info`.
 
-    Its mode is L or RGB, or LA or RGBA if the file has alpha.
+    Its mode is L or RGB, or LA or RGBA if the file has alpha. See `read_still` for `allow_damaged`.
 
     Raises:
         InputError: as in `read_still`.
     """
     from PIL import Image
 
-    _, image = _decode(path, allow_damaged=False)
+    _, image = _decode(path, allow_damaged)
     channels = [_downscale_to_rgb(image, min(image.pixels.shape[:2]))]
     if image.color_model == "gray":
         channels = [channels[0][..., 0]]

@@ -45,6 +45,7 @@ export function openExport(film) {
   const { project } = film;
   dialog.body.append(
     makeSection(t("film.export.shots"), t("film.export.shots.text"), lists),
+    film.variable_rate ? make("p", { class: "quiet", text: t("film.export.shots.variable") }) : "",
     makeSection(t("film.export.project"), t("film.export.project.text"), [
       makeSave(t("film.export.project.save"), projectUrl(film.id)),
     ]),

@@ -275,6 +275,8 @@ export const film = {
   "film.export.title": "Export",
   "film.export.shots": "List of shots",
   "film.export.shots.text": "Where each shot starts and ends, for editing programs and spreadsheets.",
+  "film.export.shots.variable":
+    "The frame rate of this film varies. EDL and OpenTimelineIO count frames, so that editing programs place the shots at other times. Convert the film to a constant frame rate first.",
   "film.export.shots.edl": "EDL",
   "film.export.shots.otio": "OpenTimelineIO",
   "film.export.shots.csv": "CSV",
