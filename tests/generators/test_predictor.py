@@ -26,7 +26,7 @@ def predictor(request):
 @pytest.mark.slow
 def test_frame_does_not_depend_on_its_batch(predictor, frames):
     single = [predictor(frames[i : i + 1]) for i in range(5)]
-    for order in ([0, 1], [3, 0, 2], [4, 3, 2, 1, 0], [i % 5 for i in range(16)]):
+    for order in ([0, 1], [3, 0, 2], [i % 5 for i in range(9)]):
         batch = predictor(frames[order])
         for position, i in enumerate(order):
             assert np.array_equal(batch.ab[position], single[i].ab[0])
