@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +16,7 @@ from vidcolor.hints.object_tracks import LostInterval, ObjectTracker, is_found, 
 from vidcolor.hints.objects import group_discs
 from vidcolor.hints.tracks import KeyframeLinks
 from vidcolor.imaging.types import FloatArray
-from vidcolor.motion.flow_chain import identity_chain
+from vidcolor.motion.flow_chain import FlowChain, identity_chain
 from vidcolor.options import Hint
 from vidcolor.segmentation.model import join_memories
 from vidcolor.segmentation.network import Memory
@@ -33,12 +33,16 @@ COLORS = ("crimson", "royalblue", "seagreen")
 """Color of each object."""
 
 
-def make_links(count: int) -> KeyframeLinks:
-    """Return `count` key frames with identity flow between them."""
+def make_links(count: int, breaks: Collection[int] = ()) -> KeyframeLinks:
+    """Return `count` key frames with identity flow between them.
+
+    The flow to the key frames `breaks` from those before them has no confidence.
+    """
     links = KeyframeLinks([], *(DiskArray(io.BytesIO()) for _ in range(3)))
     identity = identity_chain(SIZE)
     for number in range(count):
-        chains = (identity, identity) if number else None
+        chain = FlowChain(identity.coords, identity.confidence * (number not in breaks))
+        chains = (chain, chain) if number else None
         proxy = numbered_proxy(number, SIZE)
         links.append(FIRST + STEP * number, proxy, np.zeros(SIZE, np.float32), chains)
     return links
@@ -67,6 +71,10 @@ class JoiningSegmentation(ScriptedSegmentation):
     """Key frames that were embedded."""
     clicked: list[int] = field(default_factory=list)
     """Key frames that were segmented by clicks."""
+    similarity: Callable[[int, int], float] = lambda frame, number: 1
+    """Returns how similar an object in a key frame is to those in memory, from both numbers."""
+    compared: list[int] = field(default_factory=list)
+    """Key frames whose objects were compared with those in memory."""
 
     def embed(self, image: FloatArray) -> int:
         """Return the number of the key frame."""
@@ -81,6 +89,12 @@ class JoiningSegmentation(ScriptedSegmentation):
     def join(self, memories: Sequence[Memory]) -> Memory:
         """Return one memory with all cells."""
         return join_memories(memories)
+
+    def compare(self, found: Memory, known: Memory) -> FloatArray:
+        """Return the similarity of each object."""
+        frame = int(found.keys[0, 0])
+        self.compared.append(frame)
+        return np.array([self.similarity(frame, int(n)) for n in known.masks[:, 0]], np.float32)
 
 
 @dataclass
@@ -114,18 +128,22 @@ def track(
     hinted: Mapping[int, tuple[HintDisc, ...]],
     is_visible: Callable[[int, int], bool | FloatArray] = lambda frame, number: True,
     make_mask: Callable[[int], FloatArray] = band_mask,
+    similarity: Callable[[int, int], float] = lambda frame, number: 1,
+    breaks: Collection[int] = (),
 ) -> Run:
     """Track objects through a shot.
 
-    `is_visible` is called with the numbers of a key frame and an object. It may return a mask.
+    `is_visible` is called with the numbers of a key frame and an object. It may return a mask. The
+    other arguments are those of `JoiningSegmentation` and `make_links`.
     """
     segmentation = JoiningSegmentation(
         lambda frame, number: make_mask(number) * is_visible(frame, number),
         lambda point: int(point[0] * SIZE[1] / BAND),
+        similarity=similarity,
     )
     objects = group_discs([disc for discs in hinted.values() for disc in discs])
     masks = DiskArray(io.BytesIO())
-    links = make_links(count)
+    links = make_links(count, breaks)
     tracker = ObjectTracker(segmentation, links, objects, hinted, SIZE, masks)  # type: ignore[arg-type]
     tracker.track()
     assert len(masks) == count
@@ -170,6 +188,49 @@ def test_a_lost_object_is_reported_is_not_remembered_and_is_found_again() -> Non
     shot = range(FIRST, FIRST + 7 * STEP)
     expected = LostInterval("hint 0", FIRST + 2 * STEP, FIRST + 4 * STEP - 1)
     assert list(run.tracker.find_lost(shot)) == [expected]
+    assert set(run.segmentation.compared) == {4}, "other key frames need no comparison"
+
+
+@pytest.mark.parametrize("hinted", [0, 6])
+@pytest.mark.parametrize("is_hidden", [False, True])
+def test_a_thing_that_looks_alike_is_not_taken_for_a_lost_object(
+    hinted: int, is_hidden: bool
+) -> None:
+    """It is in key frames 2 to 4, after a break of the flow or while the object is hidden."""
+    run = track(
+        7,
+        {hinted: place(0)},
+        lambda frame, number: not (is_hidden and frame in (2, 4)),
+        similarity=lambda frame, number: 0.6 if frame in (2, 3, 4) else 0.75,
+        breaks=() if is_hidden else (2, 5),
+    )
+    assert run.found(0) == [0, 1, 5, 6]
+    assert run.memory_of(3) == [(0, 1) if hinted == 0 else (6, 5)]
+    shot = range(FIRST, FIRST + 7 * STEP)
+    expected = LostInterval("hint 0", FIRST + 2 * STEP, FIRST + 5 * STEP - 1)
+    assert list(run.tracker.find_lost(shot)) == [expected]
+
+
+def test_a_thing_that_looks_alike_is_compared_object_by_object() -> None:
+    run = track(
+        4,
+        {0: place(0, 1)},
+        similarity=lambda frame, number: 0.5 + 0.3 * number,
+        breaks=(2,),
+    )
+    assert [run.found(number) for number in range(2)] == [[0, 1], [0, 1, 2, 3]]
+
+
+def test_an_object_that_is_too_fast_for_flow_is_kept_where_the_picture_continues() -> None:
+    """A dancer looks different in each key frame, but does not leave the picture."""
+    run = track(
+        4,
+        {0: place(0)},
+        lambda frame, number: band_mask(frame),
+        lambda number: np.ones(SIZE, np.float32),
+        similarity=lambda frame, number: 0.4,
+    )
+    assert all(is_found(run.masks[number][0]) for number in range(4))
 
 
 def test_a_small_part_that_appears_away_from_the_object_is_removed() -> None:

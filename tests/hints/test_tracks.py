@@ -122,6 +122,16 @@ def test_an_interpolated_overlay_moves_with_the_flow() -> None:
     assert ab[:, 4, 4] == pytest.approx([10, 10], abs=0.1), "only the certain neighbor counts"
 
 
+@pytest.mark.parametrize(("confidences", "expected"), [((0.9, 0.1), 0), ((0.9, 0.5), 0.69)])
+def test_a_frame_that_continues_one_key_frame_has_the_overlay_of_that_one(
+    confidences: tuple[float, float], expected: float
+) -> None:
+    """In the first case the object appears between the frame and the next key frame."""
+    chains = [move_right(0, confidence) for confidence in confidences]
+    alpha = interpolate_overlays(make_mask(10, alpha=0), make_mask(10), 0.8, chains).alpha
+    assert alpha == pytest.approx(np.full(SHAPE, expected), abs=0.01)
+
+
 def test_overlays_have_a_finer_grid_than_the_flow() -> None:
     fine = ColorOverlay(np.full((2, 16, 16), 20, np.float32), np.zeros((16, 16), np.float32))
     fine.alpha[:, 4] = 1

@@ -17,8 +17,10 @@ from vidcolor.segmentation.model import (
     BATCH_SIZE,
     FEATURES_KEY,
     SegmentationModel,
+    compare_objects,
     join_memories,
 )
+from vidcolor.segmentation.network import Memory
 from vidcolor.segmentation.points import Points
 
 SIZE = (128, 160)
@@ -135,6 +137,21 @@ def test_the_mask_of_an_absent_object_is_nearly_empty(model: SegmentationModel) 
     ground = 0.15 + 0.25 * make_texture(2)[: SIZE[0], 200 : 200 + SIZE[1]]
     (found,) = model.segment_memory(model.embed(ground.astype(np.float32)), memory)
     assert (found > 0.5).mean() < 0.5 * mask.mean()
+
+
+def test_objects_are_compared_from_the_known_one() -> None:
+    """The mask of a thing that looks alike has only some of the parts of the object."""
+    cells = torch.eye(4)
+    known = Memory(cells, torch.tensor([[1, 1, 0, 0]]))
+
+    def compare(*shares: float) -> float:
+        (similarity,) = compare_objects(Memory(cells, torch.tensor([shares])), known)
+        return float(similarity)
+
+    assert compare(1, 1, 0, 0) == 1
+    assert compare(1, 0, 1, 1) == 0.5
+    assert compare(0.3, 0.2, 0, 0) == 0.5, "a small object is in the cell with the largest share"
+    assert compare(0, 0, 0, 0) == -1
 
 
 def test_weights_for_other_features_are_refused() -> None:

@@ -56,6 +56,9 @@ the edges of the mask would blur more at each key frame."""
 NEW_PIXEL_PENALTY = 0.35
 """Reduction of alpha where flow confidence is 0, because the previous key frame does not show the
 pixel. Most pixels that become visible beside an object are background."""
+BROKEN_LINK, CONTINUED_LINK = 0.4, 0.6
+"""Mean confidences of the chains from a frame to the key frames around it, 0-1. If one is below the
+first, and the other at least the second, the frame continues only what the latter shows."""
 _LINK_PLANES = 7
 """Number of planes in each record of `KeyframeLinks.planes`."""
 
@@ -299,6 +302,9 @@ def interpolate_overlays(
 ) -> ColorOverlay:
     """Interpolate the overlays of two key frames.
 
+    A frame that continues only one of them gets the overlay of that one: otherwise an object that
+    appears or disappears would color what was in its place.
+
     Args:
         previous, current: overlays of the key frames, of one size.
         share: position between them, 0-1.
@@ -309,6 +315,9 @@ def interpolate_overlays(
         np.float32(weight) * chain.confidence + np.float32(1e-4)
         for weight, chain in zip((1 - share, share), chains, strict=True)
     ]
+    continuity = [float(chain.confidence.mean()) for chain in chains]
+    if min(continuity) < BROKEN_LINK and max(continuity) >= CONTINUED_LINK:
+        weights[continuity.index(min(continuity))][:] = 0
     total = np.zeros((*shape, 3), np.float32)
     for overlay, chain, weight in zip((previous, current), chains, weights, strict=True):
         # Premultiplied, so that color with alpha 0 has no influence on its neighbors.

@@ -24,6 +24,7 @@ from vidcolor.generators.network import ALIGNMENT
 from vidcolor.generators.predictor import single_threaded_pool
 from vidcolor.generators.store.weights import SEGMENTATION_WEIGHTS, Weights, read_packaged_weights
 from vidcolor.imaging.resize import resize_area, resize_linear
+from vidcolor.segmentation.attention import NO_SIMILARITY
 from vidcolor.segmentation.network import (
     CELL,
     MEMORY_STRIDE,
@@ -208,6 +209,11 @@ class SegmentationModel:
         return join_memories(memories)
 
     @_run_on_one_thread
+    def compare(self, found: Memory, known: Memory) -> FloatArray:
+        """Return how similar K objects are in two memories; see `compare_objects`."""
+        return compare_objects(found, known)
+
+    @_run_on_one_thread
     def keys(self, image: EmbeddedImage) -> FeatureCells:
         """Return the features of an image by which `transfer` compares it with others."""
         shape = image.embedding.match[1].shape[-2:]
@@ -282,6 +288,36 @@ def join_memories(memories: Sequence[Memory]) -> Memory:
     return Memory(
         torch.cat([m.keys for m in memories]), torch.cat([m.masks for m in memories], dim=1)
     )
+
+
+def compare_objects(found: Memory, known: Memory) -> FloatArray:
+    """Return how much of each object in one memory shows in its mask in another.
+
+    The mask that attention gives to a thing that looks alike consists of its most similar parts
+    only. So the similarity is measured from the known object: each of its cells is compared with
+    the most similar cell of the other mask.
+
+    Returns:
+        Mean similarity over the cells of K objects in `known`, (K,) float32 in [-1, 1]; -1 where a
+        mask is empty.
+    """
+    similarities = []
+    for mask, known_mask in zip(found.masks, known.masks, strict=True):
+        queries = known.keys[_find_object_cells(known_mask)]
+        keys = found.keys[_find_object_cells(mask)]
+        some = len(queries) and len(keys)
+        similarities.append(
+            float((queries @ keys.T).amax(1).float().mean()) if some else NO_SIMILARITY
+        )
+    return np.array(similarities, np.float32)
+
+
+def _find_object_cells(mask: Tensor) -> Tensor:
+    """Return which cells belong to an object, (M,) bool, from its share in each of them, (M,).
+
+    Of an object that covers half of no cell, it is the cell with the largest share.
+    """
+    return (mask > 0) & (mask >= mask.amax().clamp(max=0.5))
 
 
 def _resize_and_pad(masks: Tensor, image: EmbeddedImage) -> Tensor:
