@@ -209,8 +209,8 @@ class ObjectTracker:
                 assert carried is not None  # the neighboring key frame has been segmented
                 assert link is not None
                 assert group.alphas is not None
-                doubtful = _find_doubtful(alphas, carried, group.alphas, link)
-                self._remove_other_things(alphas, doubtful, image, memories)
+                uncertain = _find_uncertain(alphas, carried, group.alphas, link)
+                self._remove_other_things(alphas, uncertain, image, memories)
         assert alphas is not None  # the first key frame of a group is a hinted one
         group.alphas = alphas
         if number in group.hinted:
@@ -222,20 +222,20 @@ class ObjectTracker:
     def _remove_other_things(
         self,
         alphas: FloatArray,
-        doubtful: Sequence[bool],
+        uncertain: Sequence[bool],
         image: EmbeddedImage,
         memories: Sequence[Memory],
     ) -> None:
         """Clear the alpha of objects, (K, H, W), in place, that is on things that look alike.
 
-        `doubtful` says for which of the K objects this is possible. Their masks are compared with
+        `uncertain` says for which of the K objects this is possible. Their masks are compared with
         the frames in memory, of which the most similar one counts: an object changes over time.
         """
-        if not any(doubtful):
+        if not any(uncertain):
             return
         found = self._segmentation.remember(image, alphas)
         similarity = np.max([self._segmentation.compare(found, m) for m in memories], axis=0)
-        alphas[np.array(doubtful) & (similarity < MIN_SIMILARITY)] = 0
+        alphas[np.array(uncertain) & (similarity < MIN_SIMILARITY)] = 0
 
     def _members(self, group: _Group) -> list[HintedObject]:
         return [self._objects[k] for k in group.members]
@@ -356,7 +356,7 @@ def _find_near_parts(labels: NDArray[np.int32], is_led: Mask) -> Mask:
     return np.isin(np.arange(len(is_led)), near)
 
 
-def _find_doubtful(
+def _find_uncertain(
     alphas: FloatArray, carried: FloatArray, last: FloatArray, link: FlowChain
 ) -> list[bool]:
     """Return for which of K objects in a key frame the mask may be on another thing.
