@@ -5,7 +5,9 @@ from __future__ import annotations
 import struct
 from fractions import Fraction
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.helpers.sync import set_edit_list
 from vidcolor.media.decode import VideoReader
@@ -145,3 +147,18 @@ def test_large_and_live_files_are_understood(tmp_path):
         path = tmp_path / str(number)
         path.write_bytes(data)
         assert count_missing_bytes(path) == missing, data[:24]
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+@pytest.mark.parametrize("trailer", [b"", b"film of a motion photo" * 99])
+def test_end_of_an_image_is_that_of_its_first_picture(tmp_path, suffix, trailer):
+    """The preview in the header ends as the image does."""
+    path = tmp_path / f"a.{suffix}"
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8))
+    image.save(path, exif=b"Exif\0\0preview\xff\xd9" if suffix == "jpg" else b"")
+    data = path.read_bytes()
+    path.write_bytes(data + trailer)
+    assert count_missing_bytes(path) == 0
+    for kept in (len(data) - 1, len(data) // 2):
+        path.write_bytes(data[:kept])
+        assert count_missing_bytes(path) > 0

@@ -7,6 +7,7 @@ prove a truncation, because programs that cut or join films often leave them unc
 from __future__ import annotations
 
 import struct
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,9 +17,12 @@ if TYPE_CHECKING:
 
 _MP4_BOXES = (b"moov", b"mdat", b"moof", b"jp2c", b"jxlc", b"jxlp")
 """Boxes of MP4 and MOV, and of JPEG 2000 and JPEG XL, without which frames are missing."""
-_PNG_END_BYTES = 12
-"""Size of the chunk IEND."""
-_JPEG_END = b"\xff\xd9"
+_PNG_CHUNK_BYTES = 12
+"""Size of a chunk of PNG without its data."""
+_JPEG_END, _JPEG_SCAN, _MIN_JPEG_MARKER = b"\xff\xd9", 0xFFDA, 0xFFC0
+"""Markers EOI and SOS, and the lowest marker of a segment in the header of a JPEG file."""
+_BLOCK_BYTES = 1 << 20
+"""Number of bytes of a scan that are read at once."""
 _UNDEFINED = 0xFFFFFFFF
 """Value of a field of DPX that is not set."""
 _EXR_HEADER_BYTES = 1 << 20
@@ -202,23 +206,39 @@ def _find_end_of_mxf(file: BinaryIO, _file_size: int) -> int | None:
     return footer_start + 16 + length_size + length if footer_start else None
 
 
-def _find_end_of_png(file: BinaryIO, file_size: int) -> int | None:
-    """Return the end of the file if the last chunk is IEND; otherwise the chunk is missing."""
-    file.seek(max(0, file_size - _PNG_END_BYTES))
-    return file_size + _PNG_END_BYTES * (file.read()[4:8] != b"IEND")
+def _find_end_of_png(file: BinaryIO, _file_size: int) -> int | None:
+    """Return the end of the chunk IEND, by the sizes of all chunks."""
+    end = 8
+    while True:
+        file.seek(end)
+        head = file.read(8)
+        size = int.from_bytes(head[:4], "big") if len(head) == 8 else 0
+        end += size + _PNG_CHUNK_BYTES
+        if len(head) < 8 or head[4:] == b"IEND":  # the next chunk, or IEND itself
+            return end
 
 
 def _find_end_of_jpeg(file: BinaryIO, file_size: int) -> int | None:
-    """Return the end of the file if it ends with the marker EOI; otherwise the marker is missing.
+    """Return the end of the first image: the marker EOI after its first scan.
 
-    It is not searched elsewhere, because a preview ends with the same marker. A file with other
-    data behind it, such as the film of a motion photo, has no known end.
+    The preview in the header ends with the same marker, so that the segments before the scan are
+    skipped by their sizes.
     """
-    file.seek(max(0, file_size - _TAIL_SIZE))
-    tail = file.read()
-    if tail.endswith(_JPEG_END):
-        return file_size
-    return None if _JPEG_END in tail else file_size + len(_JPEG_END)
+    at, marker = 2, 0
+    while marker != _JPEG_SCAN:
+        file.seek(at)
+        marker, size = struct.unpack(">HH", file.read(4))
+        if marker < _MIN_JPEG_MARKER:
+            raise ValueError("no marker")
+        at += 2 + size
+    file.seek(at)
+    last = b""
+    for block in iter(partial(file.read, _BLOCK_BYTES), b""):
+        found = (last + block).find(_JPEG_END)
+        if found >= 0:
+            return at + found - len(last) + len(_JPEG_END)
+        at, last = at + len(block), block[-1:]
+    return file_size + len(_JPEG_END)
 
 
 def _find_end_of_dpx(file: BinaryIO, _file_size: int) -> int | None:
